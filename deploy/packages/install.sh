@@ -1,0 +1,21 @@
+#!/bin/sh
+# Installs the Debian packages of one list (build or test), only those that are missing.
+set -eu
+list="$(dirname "$0")/$1.txt"
+missing=
+while read -r package; do
+	[ -n "$package" ] || continue
+	dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
+		missing="$missing $package"
+done <"$list"
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ]; then
+	echo "missing packages:$missing" >&2
+	echo "install them as root: sudo make deps" >&2
+	exit 1
+fi
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q || true
+# shellcheck disable=SC2086
+apt-get install -q -y --no-install-recommends $missing
