@@ -1,0 +1,244 @@
+# LANrage. `make` builds, `sudo make test` tests, `sudo make up` runs; see README.md.
+#
+#   V=1                          show commands
+#   CC=clang                     another compiler
+#   SANITIZE=address,undefined   build with sanitizers (into its own BUILD directory)
+#   BUILD=DIR                    where everything made goes (default build)
+
+.DEFAULT_GOAL := all
+BUILD  ?= build
+PREFIX ?= /usr/local
+CC     := $(if $(filter default,$(origin CC)),gcc,$(CC))
+Q      := $(if $(V),,@)
+say     = $(if $(V),,@printf '  %-8s %s\n' "$(1)" "$(patsubst $(BUILD)/%,%,$(2))")
+
+LIBS_BUS       := libprotobuf-c libuv libsodium
+LIBS_SERVER    := libprotobuf-c libuv libsodium libwebsockets sqlite3
+pkg             = $(shell pkg-config --libs $(1) 2>/dev/null)
+# nng, inih, libb2, libcap-ng and civetweb come without pkg-config files in Debian 12
+NNG            := -lnng -linih
+
+WARNINGS  := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+             -Wpointer-arith -Wwrite-strings -Werror
+HARDENING := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2) \
+             $(if $(filter gcc,$(notdir $(CC))),-fstack-clash-protection -fcf-protection)
+CFLAGS    ?= -O2 -g
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -I$(BUILD)/proto $(WARNINGS) $(HARDENING) $(CFLAGS) \
+             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+
+# ---- what is built from what
+
+COMMON  := $(addprefix common/,error.c log.c clock.c addr.c config.c text.c)
+SERVICE := $(COMMON) $(addprefix common/,loop.c service.c bus.c)
+WIREGUARD := $(addprefix svc-dataplane/,aead.c noise.c cookie.c replay.c timers.c session.c frame.c)
+RENDEZVOUS := $(addprefix svc-control/,rendezvous_codec.c websocket.c login.c)
+
+SRC_lanraged := $(COMMON) $(wildcard deploy/launcher/*.c)
+LIB_lanraged := -lcap-ng -linih
+
+SRC_lanrage-dataplane := $(SERVICE) $(WIREGUARD) $(addprefix svc-dataplane/, \
+	allowedips.c tai64n.c bucket.c index.c context.c tunnel.c staging.c handshake.c \
+	probe.c path.c reach.c schedule.c relaylink.c reflexive.c peer.c peertable.c \
+	engine.c desired.c manual.c snapshot.c \
+	device.c underlay.c packetloop.c interface.c stunpipe.c \
+	codec.c keystore.c resume.c uapi.c service.c dispatch.c main.c)
+PB_lanrage-dataplane  := ipc dataplane
+LIB_lanrage-dataplane := $(call pkg,$(LIBS_BUS) libmnl) $(NNG) -lb2 -lpthread
+
+SRC_lanrage-nat := $(SERVICE) $(addprefix svc-nat/,main.c service.c dispatch.c codec.c stun.c) \
+	svc-dataplane/codec.c
+PB_lanrage-nat  := ipc dataplane nat
+LIB_lanrage-nat := $(call pkg,$(LIBS_BUS) libmnl) $(NNG)
+
+SRC_lanrage-control := $(SERVICE) $(RENDEZVOUS) $(addprefix svc-control/, \
+	main.c service.c dispatch.c codec.c keyholder.c code.c invite.c announcement.c \
+	sealed_codec.c database.c settings.c party.c rendezvous.c operation.c handover.c \
+	announce.c) svc-dataplane/codec.c svc-nat/codec.c svc-nat/relay/ticket.c
+PB_lanrage-control  := ipc dataplane nat control rendezvous
+LIB_lanrage-control := $(call pkg,$(LIBS_BUS) libwebsockets sqlite3) $(NNG) -lpthread
+
+SRC_lanrage-metrics := $(SERVICE) $(addprefix svc-metrics/,main.c service.c dispatch.c codec.c \
+	sampler.c)
+PB_lanrage-metrics  := ipc metrics
+LIB_lanrage-metrics := $(call pkg,$(LIBS_BUS)) $(NNG)
+
+SRC_lanrage-browser := $(SERVICE) $(addprefix svc-browser/,main.c service.c dispatch.c codec.c \
+	registry.c)
+PB_lanrage-browser  := ipc browser
+LIB_lanrage-browser := $(call pkg,$(LIBS_BUS)) $(NNG)
+
+SRC_lanrage-api := $(SERVICE) $(addprefix svc-api/,main.c service.c) \
+	svc-dataplane/codec.c svc-nat/codec.c svc-control/codec.c svc-metrics/codec.c \
+	svc-browser/codec.c
+PB_lanrage-api  := ipc dataplane nat control metrics browser
+LIB_lanrage-api := $(call pkg,$(LIBS_BUS) jansson) $(NNG) -lcivetweb -lpthread
+
+SRC_lanrage := common/error.c common/clock.c $(wildcard svc-api/cli/*.c)
+LIB_lanrage := $(call pkg,libcurl jansson)
+
+SRC_lanrage-server := $(COMMON) common/loop.c svc-control/rendezvous_codec.c svc-nat/stun.c \
+	svc-nat/relay/ticket.c $(wildcard svc-control/server/*.c)
+PB_lanrage-server  := rendezvous
+LIB_lanrage-server := $(call pkg,$(LIBS_SERVER)) -linih
+
+SRC_lanrage-relay := $(sort $(COMMON) common/loop.c common/service.c $(WIREGUARD) $(RENDEZVOUS) \
+	svc-dataplane/tai64n.c svc-dataplane/bucket.c svc-nat/stun.c \
+	$(addprefix svc-nat/relay/,main.c service.c binding.c forward.c packetloop.c quota.c \
+	registration.c responder.c route.c statefile.c stock.c ticket.c))
+PB_lanrage-relay  := rendezvous
+LIB_lanrage-relay := $(call pkg,libprotobuf-c libuv libsodium libwebsockets) -linih -lb2 -lpthread
+
+PROGRAMS := lanraged lanrage-dataplane lanrage-nat lanrage-control lanrage-metrics lanrage-browser \
+	lanrage-api lanrage lanrage-server lanrage-relay
+
+# Unit tests and fuzz targets link what they need out of one archive of every module but the
+# programs' own mains, wiring and packet threads.
+NOT_IN_ARCHIVE := %/main.c %/service.c %/dispatch.c %/packetloop.c
+MODULES := common/service.c $(filter-out $(NOT_IN_ARCHIVE),$(sort $(foreach p,$(PROGRAMS),$(SRC_$(p)))))
+PROTOS  := $(notdir $(basename $(wildcard proto/*.proto)))
+UNIT    := $(notdir $(basename $(wildcard tests/unit/test_*.c)))
+FUZZ    := $(notdir $(basename $(wildcard tests/fuzz/fuzz_*.c)))
+TEST_TOOLS := $(BUILD)/tests/wire $(BUILD)/tests/rendezvous-client
+TEST_LIBS  = $(call pkg,$(LIBS_BUS) $(LIBS_SERVER) libmnl jansson libcurl) $(NNG) -lb2 -lcap-ng \
+	-lcivetweb -lpthread
+
+# ---- building
+
+.PHONY: all deps test-deps up up-server down test check unit fuzz fuzz-short scenario format \
+	format-check clang-check install clean programs web
+all: programs web
+programs: $(addprefix $(BUILD)/bin/,$(PROGRAMS))
+
+# Rebuild when compiler or flags change.
+FLAGS_STAMP := $(BUILD)/flags
+$(shell mkdir -p $(BUILD); printf '%s\n' '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | \
+	cmp -s - $(FLAGS_STAMP) || printf '%s\n' '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' >$(FLAGS_STAMP))
+
+PB_C := $(PROTOS:%=$(BUILD)/proto/%.pb-c.c)
+.SECONDARY: $(PB_C)
+$(BUILD)/proto/%.pb-c.c: proto/%.proto
+	$(call say,PROTOC,$@)
+	@mkdir -p $(@D)
+	$(Q)protoc-c -Iproto --c_out=$(@D) $<
+
+$(BUILD)/obj/proto/%.pb-c.o: $(BUILD)/proto/%.pb-c.c $(FLAGS_STAMP) | $(PB_C)
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out $(WARNINGS),$(ALL_CFLAGS)) -c -o $@ $<
+
+$(BUILD)/obj/%.o: %.c $(FLAGS_STAMP) | $(PB_C)
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+define program
+$(BUILD)/bin/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(SRC_$(1))) \
+		$(patsubst %,$(BUILD)/obj/proto/%.pb-c.o,$(PB_$(1)))
+	$$(call say,LINK,$$@)
+	@mkdir -p $$(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $$@ $$^ $(LIB_$(1))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+web:
+	@mkdir -p $(BUILD)/web
+	$(Q)cp -u svc-api/web/*.html svc-api/web/*.css svc-api/web/*.js $(BUILD)/web/
+
+$(BUILD)/modules.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(MODULES)) \
+		$(PROTOS:%=$(BUILD)/obj/proto/%.pb-c.o)
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)$(AR) rcsTP $@ $^
+
+$(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(BUILD)/modules.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) -lcmocka
+
+$(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/modules.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(TEST_LIBS)
+
+$(BUILD)/tests/wire: $(BUILD)/obj/tests/lab/wire.o
+$(BUILD)/tests/rendezvous-client: $(BUILD)/obj/tests/scenario/rendezvous_client.o \
+		$(patsubst %.c,$(BUILD)/obj/%.o,$(COMMON) common/loop.c $(RENDEZVOUS) \
+		svc-nat/relay/ticket.c) $(BUILD)/obj/proto/rendezvous.pb-c.o
+$(TEST_TOOLS):
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pkg,$(LIBS_SERVER)) -linih
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+# ---- packages, running, installing
+
+deps:
+	$(Q)deploy/packages/install.sh build
+test-deps: deps
+	$(Q)deploy/packages/install.sh test
+
+up: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)BUILD=$(BUILD) SERVER=$(SERVER) deploy/run.sh up
+up-server: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)BUILD=$(BUILD) LISTEN=$(LISTEN) RELAY_LISTEN=$(RELAY_LISTEN) deploy/run.sh up-server
+down:
+	$(Q)BUILD=$(BUILD) deploy/run.sh down
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/lanrage $(DESTDIR)$(PREFIX)/share/lanrage/web
+	install -m 755 $(addprefix $(BUILD)/bin/,lanraged $(filter lanrage-%,$(filter-out \
+		lanrage-server lanrage-relay,$(PROGRAMS)))) $(DESTDIR)$(PREFIX)/libexec/lanrage
+	install -m 755 $(addprefix $(BUILD)/bin/,lanrage lanrage-server lanrage-relay) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(BUILD)/web/* $(DESTDIR)$(PREFIX)/share/lanrage/web
+
+clean:
+	rm -rf $(BUILD)
+
+# ---- tests
+
+FORMATTED := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+format:
+	clang-format -i $(FORMATTED)
+format-check:
+	$(call say,FORMAT,all sources)
+	$(Q)clang-format --dry-run -Werror $(FORMATTED)
+
+# Every unit test, with sanitizers.
+unit:
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined CC=$(CC) unit-run
+unit-run: $(UNIT:%=$(BUILD)/tests/%)
+	$(Q)for test in $^; do echo "== $$test"; $$test || exit 1; done
+.PHONY: unit-run
+
+clang-check:
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang programs
+
+# Each fuzz target for FUZZ_SECONDS (short in CI, long by `make fuzz FUZZ_SECONDS=3600`).
+FUZZ_SECONDS ?= 600
+fuzz:
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang \
+		SANITIZE=fuzzer-no-link,address,undefined FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz-run
+fuzz-short:
+	$(Q)$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=5
+fuzz-run: $(FUZZ:%=$(BUILD)/tests/%)
+	$(Q)for target in $(FUZZ); do \
+		name=$${target#fuzz_}; mkdir -p $(BUILD)/corpus/$$name; echo "== $$target"; \
+		$(BUILD)/tests/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+			-print_final_stats=0 -verbosity=0 $(BUILD)/corpus/$$name \
+			$$(test -d tests/fuzz/corpus/$$name && echo tests/fuzz/corpus/$$name) || exit 1; \
+	done
+.PHONY: fuzz-run
+
+scenario: $(TEST_TOOLS)
+	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 -m pytest -p no:cacheprovider -q tests/scenario $(PYTEST)
+
+check: format-check unit
+
+# Everything; ends with the scenario runner's totals.
+test: test-deps
+	$(Q)$(MAKE) --no-print-directory all clang-check check fuzz-short
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined all scenario
