@@ -1,0 +1,152 @@
+#include "svc-dataplane/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "svc-dataplane/engine_private.h"
+
+#define SWEEP_US (10 * CLOCK_SECOND)
+
+int engine_new(struct engine **engine, const struct engine_ops *ops,
+	       const uint8_t private_key[DATAPLANE_KEY_SIZE], uint64_t reserved_tai_s)
+{
+	struct engine *new = calloc(1, sizeof(*new));
+	int result;
+
+	if (!new)
+		return -ENOMEM;
+	result = context_init(&new->context, ops, private_key, reserved_tai_s);
+	if (result < 0) {
+		context_deinit(&new->context);
+		free(new);
+		return result;
+	}
+	*engine = new;
+	return 0;
+}
+
+void engine_free(struct engine *engine)
+{
+	if (!engine)
+		return;
+	peertable_deinit(&engine->peers);
+	desired_deinit(engine);
+	context_deinit(&engine->context);
+	free(engine);
+}
+
+void engine_public_key(const struct engine *engine, uint8_t key[DATAPLANE_KEY_SIZE])
+{
+	memcpy(key, engine->context.identity.public_key, DATAPLANE_KEY_SIZE);
+}
+
+void engine_relay_news(struct engine *engine, uint64_t now_us, struct relaylink *relay)
+{
+	struct relaylink_news news = relay->news;
+	struct peer *peer = peertable_find_number(&engine->peers, news.unbound);
+
+	relay->news = (struct relaylink_news){0};
+	if (peer)
+		reach_unbound(peer, now_us, relay);
+	for (size_t i = 0; news.binding && i < engine->peers.count; i++)
+		reach_relay_changed(engine->peers.list[i], now_us, relay);
+}
+
+/* --- time --- */
+
+static void poll_tunnel(struct engine *engine, uint64_t now_us, struct tunnel *tunnel)
+{
+	if (tunnel->kind == TUNNEL_PEER) {
+		peer_poll((struct peer *)tunnel, now_us);
+		return;
+	}
+	relaylink_poll((struct relaylink *)tunnel, now_us);
+	engine_relay_news(engine, now_us, (struct relaylink *)tunnel);
+}
+
+/* Every poll sets a due time after now, so this ends. */
+static void run_due(struct engine *engine, uint64_t now_us)
+{
+	struct tunnel *tunnel;
+
+	while ((tunnel = schedule_first(&engine->context.schedule)) && tunnel->due_us <= now_us)
+		poll_tunnel(engine, now_us, tunnel);
+}
+
+uint64_t engine_poll(struct engine *engine, uint64_t now_us)
+{
+	const struct tunnel *first;
+
+	now_us = engine_clock(engine, now_us);
+	run_due(engine, now_us);
+	if (now_us >= engine->sweep_us) {
+		engine->sweep_us = now_us + SWEEP_US;
+		desired_sweep_relays(engine, false);
+	}
+	first = schedule_first(&engine->context.schedule);
+	return first ? first->due_us : CLOCK_NEVER;
+}
+
+/* --- packets --- */
+
+static void receive_data(struct engine *engine, uint64_t now_us, const struct addr *from,
+			 uint8_t *bytes, size_t length)
+{
+	struct tunnel *tunnel = index_find(&engine->context.indices, message_le32(bytes + 4));
+
+	if (tunnel && tunnel->kind == TUNNEL_PEER)
+		peer_data((struct peer *)tunnel, now_us, from, bytes, length);
+	else if (tunnel)
+		relaylink_data((struct relaylink *)tunnel, now_us, from, bytes, length);
+	/* A relay that was heard is due at once: its poll hands on what it learned. */
+}
+
+void engine_receive(struct engine *engine, uint64_t now_us, const struct addr *from, uint8_t *bytes,
+		    size_t length)
+{
+	enum message_type type = message_type(bytes, length);
+
+	now_us = engine_clock(engine, now_us);
+	/* A tag is for relays alone, and they take it off. */
+	if (type == MESSAGE_NONE || message_le32(bytes) >> 8 != 0)
+		return;
+	if (type == MESSAGE_DATA)
+		receive_data(engine, now_us, from, bytes, length);
+	else
+		handshake_receive(engine, now_us, from, bytes, type);
+	run_due(engine, now_us);
+}
+
+void engine_transmit(struct engine *engine, uint64_t now_us, uint8_t *packet, size_t length)
+{
+	struct peer *peer = allowedips_lookup_destination(&engine->context.allowed, packet, length);
+
+	if (peer)
+		peer_transmit(peer, engine_clock(engine, now_us), packet, length);
+	/* else: broadcast and multicast belong to LAN discovery, which is to take them here; what
+	 * is left is for nobody in the party. */
+}
+
+int engine_probe(struct engine *engine, uint64_t now_us, const uint8_t key[DATAPLANE_KEY_SIZE],
+		 uint64_t cookie)
+{
+	struct peer *peer = peertable_find(&engine->peers, key);
+
+	return peer ? peer_ping(peer, engine_clock(engine, now_us), cookie) : -ENOENT;
+}
+
+int engine_set_private_key(struct engine *engine, const uint8_t private_key[DATAPLANE_KEY_SIZE])
+{
+	struct context *context = &engine->context;
+	int result = context_set_private_key(context, private_key);
+
+	if (result < 0)
+		return result;
+	for (size_t i = 0; i < engine->peers.count; i++)
+		peer_restart(engine->peers.list[i], engine->now_us);
+	for (size_t i = 0; i < context->n_relays; i++)
+		if (tunnel_restart(&context->relays[i]->tunnel) == 0)
+			relaylink_start(context->relays[i], engine->now_us);
+	return 0;
+}

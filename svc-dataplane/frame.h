@@ -1,0 +1,103 @@
+/* frame.h - inner control frames: what engines and relays say to each other inside a tunnel.
+ *
+ * A frame is the plaintext of a WireGuard data message whose first nibble is 0, so it is no IP
+ * packet and a stock peer drops it. It is authenticated and sealed like any data. Integers are
+ * big-endian. WireGuard pads plaintext with zeros to 16 bytes; `length` says what counts.
+ *
+ *    0               1               2               3
+ *   +---------------+---------------+-------------------------------+
+ *   | 0x0c (magic)  | type          | length of what follows        |
+ *   +---------------+---------------+-------------------------------+
+ *   | body …
+ *
+ *   PROBE, PROBE_REPLY (24 bytes, then optional zero padding in a PROBE to test a size)
+ *     u32 path      the prober's id of the path, echoed
+ *     u32 sequence  counts per path, echoed
+ *     u64 sent_us   the prober's clock, echoed and meaningless to others
+ *     u32 flags     bit 0: the prober's data goes along this path (its active path)
+ *     u32 received  how many probes came along this path so far, as the replier counts
+ *     a PROBE_REPLY goes back along the path the PROBE came by, and carries besides:
+ *     u8 family (4, 6, 0 none), u8 zero, u16 port, 16 bytes ip: the address the PROBE came from
+ *
+ *   TICKET          body = one ticket (svc-nat/relay/ticket.h); member -> relay
+ *   TICKET_REPLY    u8 status (enum frame_ticket_status), u8 slot, u16 number (the member's own),
+ *                   u32 seconds until the ticket ends, family/port/ip as above: the member's
+ *                   address as bound; relay -> member
+ *   UNBOUND         u8 slot, u8 zero, u16 number: a packet tagged so has nobody to go to;
+ *                   relay -> member, at most 10 a second
+ */
+#ifndef LANRAGE_DATAPLANE_FRAME_H
+#define LANRAGE_DATAPLANE_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+
+#define FRAME_MAGIC	   0x0c
+#define FRAME_HEADER_SIZE  4
+#define FRAME_MAX	   1280 /* header and body */
+#define FRAME_PROBE_ACTIVE 1u
+
+enum frame_type {
+	FRAME_PROBE = 1,
+	FRAME_PROBE_REPLY,
+	FRAME_TICKET,
+	FRAME_TICKET_REPLY,
+	FRAME_UNBOUND,
+	FRAME_TYPES,
+};
+
+enum frame_ticket_status {
+	FRAME_TICKET_ACCEPTED = 0,
+	FRAME_TICKET_MALFORMED,
+	FRAME_TICKET_BAD_SIGNATURE, /* no server that this relay trusts signed it */
+	FRAME_TICKET_WRONG_KEY,	    /* for another relay or another member */
+	FRAME_TICKET_EXPIRED,
+	FRAME_TICKET_FULL, /* no slot or table room left */
+	FRAME_TICKET_STATUSES,
+};
+
+struct frame_probe {
+	uint32_t path;
+	uint32_t sequence;
+	uint64_t sent_us;
+	uint32_t flags;
+	uint32_t received;
+	struct addr observed; /* replies only */
+};
+
+struct frame_ticket_reply {
+	enum frame_ticket_status status;
+	uint8_t slot;
+	uint16_t number;
+	uint32_t valid_s;
+	struct addr observed;
+};
+
+struct frame {
+	enum frame_type type;
+	union {
+		struct frame_probe probe; /* PROBE and PROBE_REPLY */
+		struct {
+			const uint8_t *bytes; /* borrowed from the parsed plaintext */
+			size_t length;
+		} ticket;
+		struct frame_ticket_reply ticket_reply;
+		struct {
+			uint8_t slot;
+			uint16_t number;
+		} unbound;
+	};
+};
+
+/* True if this plaintext is meant to be a frame (first byte is the magic). */
+bool frame_is(const uint8_t *plaintext, size_t length);
+/* 0; -EBADMSG when malformed; -ENOTSUP for a type of a later version (drop silently). */
+int frame_parse(struct frame *frame, const uint8_t *plaintext, size_t length);
+/* Writes the frame; returns its length or -EMSGSIZE. padding: zero bytes added inside a PROBE. */
+int frame_write(const struct frame *frame, size_t padding, uint8_t *bytes, size_t size);
+const char *frame_ticket_status_text(enum frame_ticket_status status);
+
+#endif

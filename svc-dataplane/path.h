@@ -1,0 +1,128 @@
+/* path.h - one way to a peer, what is known about it, and which of several to use.
+ *
+ * A path is a direct address or a relay. Its state is moved by path_set_state() alone, on evidence
+ * from authenticated packets. Whether to send along it, how often to probe it and which of a peer's
+ * paths should carry data are decided here, as pure functions of the paths and the time; peer.c
+ * carries the decisions out.
+ *
+ * Proof. An answer to our own probe proves both directions. An authenticated packet from an
+ * address proves only that it can send to us; until proven, an address gets PATH_UNPROVEN packets
+ * a second at most, so nobody can point our traffic at a third party.
+ */
+#ifndef LANRAGE_DATAPLANE_PATH_H
+#define LANRAGE_DATAPLANE_PATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+#include "common/clock.h"
+#include "svc-dataplane/bucket.h"
+#include "svc-dataplane/codec.h"
+#include "svc-dataplane/cookie.h"
+#include "svc-dataplane/probe.h"
+
+#define PATH_NONE (-1)
+
+#define PATH_DEAD_PROBES     3u			/* missed in a row: the path is dead */
+#define PATH_SILENCE_US	     (500 * CLOCK_MS)	/* sending data, and nothing back for this + RTT */
+#define PATH_GIVE_UP_US	     (5 * CLOCK_SECOND) /* never answered: dead, tried seldom */
+#define PATH_OPTIMISE_US     (30 * CLOCK_SECOND)
+#define PATH_UPGRADE_ANSWERS 2u
+#define PATH_PROOF_US	     (60 * CLOCK_SECOND) /* a proof older than this is none */
+
+struct relaylink;
+
+struct path {
+	uint32_t id; /* in our probes; unique within the peer */
+	enum dataplane_path_kind kind;
+	enum dataplane_path_origin origin;
+	enum dataplane_path_state state;
+	struct addr endpoint;	   /* direct only */
+	struct relaylink *relay;   /* relay only; borrowed */
+	bool planned;		   /* the plan in force names it */
+	bool usable;		   /* direct: always; relay: bound there, and so is the peer */
+	bool heard;		   /* an authenticated packet came this way since it last died */
+	uint64_t proven_us;	   /* last proof of both directions; 0: none */
+	uint64_t tried_us;	   /* when this round of trying began */
+	uint64_t died_us;	   /* 0: never */
+	uint32_t deaths;	   /* of late; each makes coming back harder */
+	uint32_t streak;	   /* probes answered in a row */
+	uint64_t receive_us;	   /* last authenticated packet; 0: none */
+	uint64_t unanswered_us;	   /* first data sent since then; 0: none */
+	uint32_t gap_us;	   /* smoothed time between packets received; 0: unknown */
+	uint64_t probe_us;	   /* last probe sent; 0: none */
+	uint64_t blocked_until_us; /* relay: it said the peer is not bound */
+	uint32_t block_us;	   /* how long the last block was */
+	bool owed;		   /* relay: the initiation under way has not gone there yet */
+	uint32_t probes_received;
+	struct bucket unproven; /* PATH_UNPROVEN */
+	struct bucket replies;	/* PATH_REPLIES */
+	struct cookie_jar jar;
+	uint64_t rx_bytes;
+	uint64_t tx_bytes;
+	struct probe_window probes;
+};
+
+#define PATH_UNPROVEN ((struct bucket_limit){.per_second = 20, .burst = 10})
+#define PATH_REPLIES  ((struct bucket_limit){.per_second = 20, .burst = 20})
+
+/* What a peer is doing, as far as probing depends on it. */
+struct path_pace {
+	bool playing;	     /* data flowed in the last 10 s */
+	uint64_t changed_us; /* when the set of paths or the active path last changed */
+};
+
+enum path_reason {
+	PATH_KEEP = 0,
+	PATH_FIRST,   /* there was none */
+	PATH_LOST,    /* the active one is dead */
+	PATH_FOLLOW,  /* the peer sent from there (single-path peers) */
+	PATH_UPGRADE, /* direct instead of a relay */
+	PATH_HEALED,  /* back to one that had died */
+	PATH_BETTER,  /* clearly better measured */
+	PATH_REASONS,
+};
+struct path_choice {
+	ptrdiff_t path; /* index, or PATH_NONE */
+	enum path_reason reason;
+};
+
+void path_init(struct path *path, uint32_t id, enum dataplane_path_kind kind,
+	       enum dataplane_path_origin origin, uint64_t now_us);
+/* The one transition; true if the state changed. */
+bool path_set_state(struct path *path, enum dataplane_path_state state, uint64_t now_us);
+
+/* Evidence. An authenticated packet came this way. */
+void path_received(struct path *path, size_t bytes, uint64_t now_us);
+/* Something of ours was answered this way: proof of both directions. */
+void path_prove(struct path *path, uint64_t now_us);
+/* False when the answer fits no probe of ours, or one already answered. */
+bool path_probe_answered(struct path *path, uint32_t sequence, uint64_t now_us);
+/* Marks what is overdue; true when the path died of it. */
+bool path_judge(struct path *path, bool active, uint64_t now_us);
+/* Relay: it said that the peer is not bound there. */
+void path_block(struct path *path, uint64_t now_us);
+/* Sending; data: an inner packet, which calls for something back. */
+void path_sent(struct path *path, size_t bytes, bool data, uint64_t now_us);
+/* May a packet go this way now? Takes a token where the address is unproven. */
+bool path_admit(struct path *path, uint64_t now_us);
+bool path_is_proven(const struct path *path, uint64_t now_us);
+bool path_is_blocked(const struct path *path, uint64_t now_us);
+/* Begins a new round of trying: fast probes again. */
+void path_retry(struct path *path, uint64_t now_us);
+
+/* When this path wants its next probe. */
+uint64_t path_probe_due_us(const struct path *path, bool active, const struct path_pace *pace,
+			   uint64_t now_us);
+/* When path_judge() may next have something to say. */
+uint64_t path_judge_due_us(const struct path *path, bool active, uint64_t now_us);
+/* Cost in microseconds, for comparing: round trip + jitter + loss. */
+uint64_t path_score(const struct path *path);
+/* Which path should carry data. active: index or PATH_NONE. */
+struct path_choice path_choose(const struct path *paths, size_t count, ptrdiff_t active,
+			       uint64_t optimised_us, uint64_t now_us);
+const char *path_reason_text(enum path_reason reason);
+
+#endif

@@ -1,0 +1,480 @@
+#include "svc-dataplane/peer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "svc-dataplane/reach.h"
+
+#define FAILED_AFTER_US (20 * CLOCK_SECOND)
+#define REST_US		(15 * CLOCK_SECOND)
+#define PING_US		(1 * CLOCK_SECOND)
+#define KEEPALIVE_US	(25 * CLOCK_SECOND) /* to members that are not engines */
+#define PLAYING_STEP_US (250 * CLOCK_MS)
+
+bool peer_is_engine(const struct peer *peer)
+{
+	return peer->member && !peer->uapi && peer->backend == DATAPLANE_BACKEND_ENGINE;
+}
+
+const char *peer_label(const struct peer *peer)
+{
+	return peer->name[0] ? peer->name : "(set by wg)";
+}
+
+/* --- life --- */
+
+int peer_new(struct peer **peer, struct context *context, const uint8_t *public_key,
+	     const uint8_t *preshared_key, uint64_t now_us)
+{
+	struct peer *new = calloc(1, sizeof(*new));
+	int result = -ENOMEM;
+
+	if (!new)
+		return -ENOMEM;
+	new->max_paths = PEER_SPARE_PATHS;
+	new->paths = calloc(new->max_paths, sizeof(*new->paths));
+	if (new->paths)
+		result = tunnel_init(&new->tunnel, context, TUNNEL_PEER, public_key, preshared_key,
+				     REPLAY_WINDOW);
+	if (result < 0) {
+		free(new->paths);
+		free(new);
+		return result;
+	}
+	new->active = PATH_NONE;
+	new->next_path_id = context_random(context) | 1;
+	new->paths_changed_us = now_us;
+	new->trying_us = now_us;
+	staging_queue_init(&new->waiting);
+	bucket_fill(&new->probe_bucket, REACH_PROBES, now_us);
+	*peer = new;
+	return 0;
+}
+
+void peer_free(struct peer *peer)
+{
+	staging_drop(&peer->tunnel.context->staging, &peer->waiting);
+	tunnel_deinit(&peer->tunnel);
+	free(peer->paths);
+	free(peer);
+}
+
+static bool is_zero(const uint8_t *key)
+{
+	static const uint8_t zero[DATAPLANE_KEY_SIZE];
+
+	return memcmp(key, zero, sizeof(zero)) == 0;
+}
+
+void peer_set_member(struct peer *peer, uint64_t now_us, const struct dataplane_member *member)
+{
+	struct session *session = &peer->tunnel.session;
+	const uint8_t *psk = member->preshared_key;
+	struct session_events events;
+
+	memcpy(peer->name, member->name, sizeof(peer->name));
+	peer->name[sizeof(peer->name) - 1] = 0;
+	peer->member = true;
+	peer->number = member->number;
+	peer->backend = member->backend;
+	session_set_preshared_key(session, now_us, is_zero(psk) ? NULL : psk, &events);
+	peer_handle(peer, now_us, &events);
+	/* Probes keep an engine's session and NAT alive; for the others this does. */
+	if (!peer->uapi && !peer_is_engine(peer) && session->timers.persistent_interval_us == 0)
+		session_set_persistent_keepalive(session, now_us, KEEPALIVE_US);
+	tunnel_due(&peer->tunnel, now_us);
+}
+
+void peer_connect(struct peer *peer, uint64_t now_us)
+{
+	struct session_events events;
+
+	peer->rest_us = 0;
+	session_want(&peer->tunnel.session, now_us, &events);
+	peer_handle(peer, now_us, &events);
+	tunnel_due(&peer->tunnel, now_us);
+}
+
+void peer_restart(struct peer *peer, uint64_t now_us)
+{
+	if (tunnel_restart(&peer->tunnel) < 0)
+		return;
+	staging_drop(&peer->tunnel.context->staging, &peer->waiting);
+	peer->trying_us = now_us;
+	reach_reset(peer, now_us);
+	if (peer->member)
+		peer_connect(peer, now_us);
+}
+
+/* --- state --- */
+
+static bool is_connected(struct peer *peer, uint64_t now_us)
+{
+	const struct path *path = reach_active(peer);
+
+	return path && path->state == DATAPLANE_PATH_WORKING &&
+	       session_can_send(&peer->tunnel.session, now_us);
+}
+
+static void update_state(struct peer *peer, uint64_t now_us)
+{
+	static const char *const names[DATAPLANE_PEER_STATES] = {"connecting", "connected",
+								 "failed"};
+	enum dataplane_peer_state state = DATAPLANE_PEER_CONNECTING;
+
+	if (is_connected(peer, now_us))
+		state = DATAPLANE_PEER_CONNECTED;
+	else if (peer->state == DATAPLANE_PEER_CONNECTED)
+		peer->trying_us = now_us;
+	else if (now_us - peer->trying_us >= FAILED_AFTER_US)
+		state = DATAPLANE_PEER_FAILED;
+	if (state == peer->state)
+		return;
+	log_info("peer %s: %s -> %s", peer_label(peer), names[peer->state], names[state]);
+	peer->state = state;
+	context_changed(peer->tunnel.context, DATAPLANE_EVENT_PEER, tunnel_key(&peer->tunnel));
+}
+
+/* --- sending --- */
+
+/* Seals in place and sends: the packet lies behind the headroom. */
+static bool send_packet(struct peer *peer, uint64_t now_us, struct path *path, uint8_t *message,
+			size_t length, bool data)
+{
+	struct session_events events;
+	ptrdiff_t sealed =
+		session_seal(&peer->tunnel.session, now_us, message, length, ENGINE_MTU, &events);
+	bool sent = sealed > 0 && reach_send(peer, now_us, path, message, (size_t)sealed, data);
+
+	if (events.flags || events.retired_count)
+		peer_handle(peer, now_us, &events);
+	return sent;
+}
+
+bool peer_send_frame(struct peer *peer, uint64_t now_us, struct path *path,
+		     const struct frame *frame)
+{
+	uint8_t message[MESSAGE_DATA_HEADROOM + FRAME_MAX + ENGINE_TAILROOM];
+	int length = 0;
+
+	if (frame)
+		length = frame_write(frame, 0, message + MESSAGE_DATA_HEADROOM, FRAME_MAX);
+	return length >= 0 && send_packet(peer, now_us, path, message, (size_t)length, false);
+}
+
+static void send_waiting(struct peer *peer, uint64_t now_us, struct path *path)
+{
+	struct staging *staging = &peer->tunnel.context->staging;
+	struct staging_packet *packet;
+
+	while ((packet = staging_take(staging, &peer->waiting))) {
+		peer->tx_bytes += packet->length;
+		send_packet(peer, now_us, path, packet->bytes, packet->length, true);
+		staging_release(staging, packet);
+	}
+}
+
+static void note_data(struct peer *peer, uint64_t now_us)
+{
+	bool resumed = now_us - peer->data_us > PLAYING_STEP_US;
+
+	peer->data_us = now_us;
+	if (resumed) /* from idle to playing: the path must prove itself soon */
+		tunnel_due(&peer->tunnel, now_us);
+}
+
+void peer_transmit(struct peer *peer, uint64_t now_us, uint8_t *packet, size_t length)
+{
+	struct session *session = &peer->tunnel.session;
+	struct path *path = reach_active(peer);
+	struct session_events events;
+
+	note_data(peer, now_us);
+	if (path && session_can_send(session, now_us)) {
+		peer->tx_bytes += length;
+		send_packet(peer, now_us, path, packet - ENGINE_HEADROOM, length, true);
+	} else {
+		staging_put(&peer->tunnel.context->staging, &peer->waiting, packet, length);
+		peer->rest_us = 0;
+		session_want(session, now_us, &events);
+		peer_handle(peer, now_us, &events);
+	}
+	tunnel_due(&peer->tunnel, session_deadline(session));
+	if (peer->tunnel.due_us <= now_us)
+		peer_poll(peer, now_us);
+}
+
+int peer_ping(struct peer *peer, uint64_t now_us, uint64_t cookie)
+{
+	struct path *path = reach_active(peer);
+	struct frame frame = {.type = FRAME_PROBE};
+
+	if (!peer_is_engine(peer))
+		return -EOPNOTSUPP;
+	if (!path || !path->usable || !session_can_send(&peer->tunnel.session, now_us))
+		return -ENETUNREACH;
+	for (size_t i = 0; i < PEER_PINGS; i++) {
+		struct peer_ping *ping = &peer->pings[i];
+
+		if (ping->sent_us != 0)
+			continue;
+		frame.probe.path = path->id;
+		frame.probe.sequence = probe_window_sent(&path->probes, now_us);
+		frame.probe.sent_us = now_us;
+		frame.probe.flags = FRAME_PROBE_ACTIVE;
+		*ping = (struct peer_ping){cookie, now_us, path->id, frame.probe.sequence};
+		tunnel_due(&peer->tunnel, now_us + PING_US);
+		peer_send_frame(peer, now_us, path, &frame);
+		return 0;
+	}
+	return -EBUSY;
+}
+
+static uint64_t expire_pings(struct peer *peer, uint64_t now_us)
+{
+	struct context *context = peer->tunnel.context;
+	uint64_t due = CLOCK_NEVER;
+
+	for (size_t i = 0; i < PEER_PINGS; i++) {
+		struct peer_ping *ping = &peer->pings[i];
+
+		if (ping->sent_us == 0)
+			continue;
+		if (now_us - ping->sent_us < PING_US) {
+			due = ping->sent_us + PING_US < due ? ping->sent_us + PING_US : due;
+			continue;
+		}
+		ping->sent_us = 0;
+		context->ops.probed(context->ops.data, ping->cookie, -ETIMEDOUT, NULL);
+	}
+	return due;
+}
+
+/* --- what the session asks for --- */
+
+static void initiate(struct peer *peer, uint64_t now_us)
+{
+	struct message_initiation message;
+
+	if (tunnel_initiate(&peer->tunnel, now_us, &message) == 0)
+		reach_initiate(peer, now_us, &message);
+}
+
+static void handshake_done(struct peer *peer, uint64_t now_us)
+{
+	struct context *context = peer->tunnel.context;
+
+	peer->rest_us = 0;
+	if (peer->state != DATAPLANE_PEER_CONNECTED)
+		reach_retry(peer, now_us);
+	peer->tunnel.handshake_wall_us = context->ops.wall_us(context->ops.data);
+	log_debug("peer %s: handshake complete", peer_label(peer));
+	context_changed(context, DATAPLANE_EVENT_PEER, tunnel_key(&peer->tunnel));
+}
+
+static void give_up(struct peer *peer, uint64_t now_us)
+{
+	staging_drop(&peer->tunnel.context->staging, &peer->waiting);
+	if (peer->member)
+		peer->rest_us = now_us + REST_US;
+}
+
+void peer_handle(struct peer *peer, uint64_t now_us, const struct session_events *events)
+{
+	struct path *path;
+
+	tunnel_retire(&peer->tunnel, events);
+	if (events->flags & SESSION_FAILED)
+		give_up(peer, now_us);
+	if (events->flags & SESSION_READY)
+		handshake_done(peer, now_us);
+	if (events->flags & SESSION_INITIATE)
+		initiate(peer, now_us);
+	path = reach_active(peer);
+	if (path && (events->flags & (SESSION_KEEPALIVE | SESSION_READY)) &&
+	    session_can_send(&peer->tunnel.session, now_us)) {
+		if (peer->waiting.count > 0)
+			send_waiting(peer, now_us, path);
+		else if (events->flags & SESSION_KEEPALIVE)
+			peer_send_frame(peer, now_us, path, NULL);
+	}
+	if (events->flags)
+		tunnel_due(&peer->tunnel, now_us);
+}
+
+/* --- receiving --- */
+
+/* Runs what a packet made due, so that a reply needs no further call. */
+static void settle(struct peer *peer, uint64_t now_us)
+{
+	tunnel_due(&peer->tunnel, session_deadline(&peer->tunnel.session));
+	if (peer->tunnel.due_us <= now_us)
+		peer_poll(peer, now_us);
+}
+
+void peer_initiation(struct peer *peer, uint64_t now_us, const struct addr *from,
+		     struct noise_initiation *opened, const struct message_initiation *message)
+{
+	struct session_events events = {0};
+	struct message_response response;
+	struct path *path;
+	uint32_t index;
+	int result = tunnel_index_new(&peer->tunnel, &index);
+
+	if (result < 0)
+		return;
+	result = session_accept_initiation(&peer->tunnel.session, now_us, opened, message, index,
+					   &response, &events);
+	if (result < 0) {
+		index_remove(&peer->tunnel.context->indices, index);
+		tunnel_retire(&peer->tunnel, &events);
+		return;
+	}
+	path = reach_source(peer, now_us, from);
+	if (path) {
+		reach_heard(peer, now_us, path, sizeof(*message), false);
+		cookie_jar_stamp(&path->jar, now_us, &response, sizeof(response));
+		reach_send(peer, now_us, path, (uint8_t *)&response, sizeof(response), false);
+		peer->answered_path = path->id;
+	}
+	peer_handle(peer, now_us, &events);
+	settle(peer, now_us);
+}
+
+void peer_response(struct peer *peer, uint64_t now_us, const struct addr *from,
+		   const struct message_response *message)
+{
+	struct session_events events;
+	struct path *path;
+
+	if (session_accept_response(&peer->tunnel.session, now_us, message, &events) < 0) {
+		tunnel_retire(&peer->tunnel, &events);
+		return;
+	}
+	path = reach_find(peer, from);
+	if (path)
+		reach_heard(peer, now_us, path, sizeof(*message), true);
+	else if ((path = reach_source(peer, now_us, from)))
+		reach_heard(peer, now_us, path, sizeof(*message), !peer_is_engine(peer));
+	peer_handle(peer, now_us, &events);
+	settle(peer, now_us);
+}
+
+void peer_cookie(struct peer *peer, uint64_t now_us, const struct addr *from,
+		 const struct message_cookie *message)
+{
+	struct path *path = reach_find(peer, from);
+
+	/* Not authentic enough to move anything; it only buys another try on this path. */
+	if (path &&
+	    cookie_jar_accept(&path->jar, now_us, &peer->tunnel.session.remote_macs, message) == 0)
+		reach_initiate_path(peer, now_us, path);
+}
+
+/* The length that the IP header claims, 0 when it is no IP packet or cut short. */
+static size_t inner_length(const uint8_t *packet, size_t length)
+{
+	size_t claimed = 0;
+
+	if (length >= 20 && packet[0] >> 4 == 4)
+		claimed = (size_t)packet[2] << 8 | packet[3];
+	else if (length >= 40 && packet[0] >> 4 == 6)
+		claimed = 40 + ((size_t)packet[4] << 8 | packet[5]);
+	return claimed >= 20 && claimed <= length ? claimed : 0;
+}
+
+static void deliver(struct peer *peer, uint64_t now_us, const uint8_t *packet, size_t length)
+{
+	struct context *context = peer->tunnel.context;
+	size_t inner = inner_length(packet, length);
+
+	if (inner == 0 || allowedips_lookup_source(&context->allowed, packet, inner) != peer)
+		return;
+	note_data(peer, now_us);
+	peer->rx_bytes += inner;
+	context->ops.deliver(context->ops.data, packet, inner);
+}
+
+/* A packet that was overtaken on another path must not pull a single-path peer back there. */
+static bool is_latest(struct peer *peer, const struct session_opened *opened)
+{
+	if (peer->latest_index == opened->local_index && opened->counter < peer->latest_counter)
+		return false;
+	peer->latest_index = opened->local_index;
+	peer->latest_counter = opened->counter;
+	return true;
+}
+
+void peer_data(struct peer *peer, uint64_t now_us, const struct addr *from, uint8_t *message,
+	       size_t length)
+{
+	struct session_opened opened;
+	struct session_events events;
+	struct path *path;
+	bool proof;
+
+	if (session_open(&peer->tunnel.session, now_us, message, length, &opened, &events) < 0) {
+		tunnel_retire(&peer->tunnel, &events);
+		return;
+	}
+	path = peer_is_engine(peer) || is_latest(peer, &opened) ? reach_source(peer, now_us, from)
+								: reach_find(peer, from);
+	if (path) {
+		proof = opened.first && path->id == peer->answered_path;
+		reach_heard(peer, now_us, path, length, proof);
+	}
+	if (events.flags || events.retired_count)
+		peer_handle(peer, now_us, &events);
+	if (!opened.keepalive && !frame_is(opened.packet, opened.length))
+		deliver(peer, now_us, opened.packet, opened.length);
+	else if (!opened.keepalive && path && peer_is_engine(peer))
+		reach_frame(peer, now_us, path, opened.packet, opened.length);
+	settle(peer, now_us);
+}
+
+/* --- time --- */
+
+static uint64_t poll_session(struct peer *peer, uint64_t now_us)
+{
+	struct session *session = &peer->tunnel.session;
+	struct session_events events;
+
+	if (peer->rest_us > now_us)
+		return peer->rest_us;
+	if (peer->rest_us != 0) {
+		/* One try, then rest again: the session's own quick retries are passed over. */
+		session_want(session, now_us, &events);
+		peer_handle(peer, now_us, &events);
+		peer->rest_us = now_us + REST_US;
+		return peer->rest_us;
+	}
+	if (session_deadline(session) <= now_us) {
+		session_poll(session, now_us, &events);
+		peer_handle(peer, now_us, &events);
+	}
+	return peer->rest_us ? peer->rest_us : session_deadline(session);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+void peer_poll(struct peer *peer, uint64_t now_us)
+{
+	uint64_t due = poll_session(peer, now_us);
+
+	due = earlier(due, reach_poll(peer, now_us));
+	due = earlier(due, expire_pings(peer, now_us));
+	update_state(peer, now_us);
+	if (peer->state == DATAPLANE_PEER_CONNECTING)
+		due = earlier(due, peer->trying_us + FAILED_AFTER_US);
+	/* A dead session is noticed even where nothing is sent. */
+	if (peer->state == DATAPLANE_PEER_CONNECTED)
+		due = earlier(due, now_us + 30 * CLOCK_SECOND);
+	if (due < now_us + CLOCK_MS)
+		due = now_us + CLOCK_MS;
+	schedule_set(&peer->tunnel.context->schedule, &peer->tunnel, due);
+}

@@ -1,0 +1,645 @@
+#include "svc-dataplane/reach.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+
+#define PLAYING_US     (10 * CLOCK_SECOND)
+#define RETRY_HEARD_US (2 * CLOCK_SECOND)
+#define FORGET_PATH_US (60 * CLOCK_SECOND)
+#define SINGLE_TRIES   3 /* unanswered initiations after which the one path counts as lost */
+#define PATH_TEXT_SIZE (DATAPLANE_NAME_MAX + ADDR_TEXT_SIZE)
+
+/* --- which paths there are --- */
+
+struct path *reach_active(struct peer *peer)
+{
+	return peer->active == PATH_NONE ? NULL : &peer->paths[peer->active];
+}
+
+static bool is_active(const struct peer *peer, const struct path *path)
+{
+	return peer->active == path - peer->paths;
+}
+
+struct path *reach_by_id(struct peer *peer, uint32_t id)
+{
+	for (size_t i = 0; i < peer->n_paths; i++)
+		if (peer->paths[i].id == id)
+			return &peer->paths[i];
+	return NULL;
+}
+
+static struct path *find_direct(struct peer *peer, const struct addr *endpoint)
+{
+	for (size_t i = 0; i < peer->n_paths; i++)
+		if (peer->paths[i].kind == DATAPLANE_PATH_DIRECT &&
+		    addr_equal(&peer->paths[i].endpoint, endpoint))
+			return &peer->paths[i];
+	return NULL;
+}
+
+static struct path *find_relay(struct peer *peer, const struct relaylink *relay)
+{
+	for (size_t i = 0; i < peer->n_paths; i++)
+		if (peer->paths[i].relay == relay)
+			return &peer->paths[i];
+	return NULL;
+}
+
+struct path *reach_find(struct peer *peer, const struct addr *from)
+{
+	struct path *path = reach_active(peer);
+	const struct relaylink *relay;
+
+	if (path && path->kind == DATAPLANE_PATH_DIRECT && addr_equal(&path->endpoint, from))
+		return path;
+	relay = relaylink_at(peer->tunnel.context, from);
+	return relay ? find_relay(peer, relay) : find_direct(peer, from);
+}
+
+static void remove_path(struct peer *peer, size_t at)
+{
+	size_t last = --peer->n_paths;
+
+	if (peer->active == (ptrdiff_t)at)
+		peer->active = PATH_NONE;
+	else if (peer->active == (ptrdiff_t)last)
+		peer->active = (ptrdiff_t)at;
+	peer->paths[at] = peer->paths[last];
+}
+
+static bool is_spare(const struct peer *peer, const struct path *path)
+{
+	return !path->planned && !is_active(peer, path) && path->state != DATAPLANE_PATH_WORKING;
+}
+
+/* Frees the place of the least promising path that nobody asked for. */
+static bool make_room(struct peer *peer)
+{
+	size_t oldest = SIZE_MAX;
+
+	for (size_t i = 0; i < peer->n_paths; i++)
+		if (is_spare(peer, &peer->paths[i]) &&
+		    (oldest == SIZE_MAX ||
+		     peer->paths[i].receive_us < peer->paths[oldest].receive_us))
+			oldest = i;
+	if (oldest == SIZE_MAX)
+		return false;
+	remove_path(peer, oldest);
+	return true;
+}
+
+static void refresh_usable(struct peer *peer, struct path *path, uint64_t now_us)
+{
+	bool usable = relaylink_forwards(path->relay) && peer->number != 0 &&
+		      !path_is_blocked(path, now_us);
+
+	if (usable && !path->usable)
+		path_retry(path, now_us);
+	else if (!usable && path->state == DATAPLANE_PATH_WORKING)
+		path_set_state(path, DATAPLANE_PATH_DEAD, now_us);
+	path->usable = usable;
+}
+
+static struct path *add_path(struct peer *peer, uint64_t now_us, struct relaylink *relay,
+			     const struct addr *endpoint, enum dataplane_path_origin origin)
+{
+	struct path *path;
+
+	if (peer->n_paths == peer->max_paths && !make_room(peer))
+		return NULL;
+	path = &peer->paths[peer->n_paths++];
+	path_init(path, peer->next_path_id++, relay ? DATAPLANE_PATH_RELAY : DATAPLANE_PATH_DIRECT,
+		  origin, now_us);
+	path->relay = relay;
+	if (relay)
+		refresh_usable(peer, path, now_us);
+	else
+		path->endpoint = *endpoint;
+	path->owed = true;
+	return path;
+}
+
+struct path *reach_source(struct peer *peer, uint64_t now_us, const struct addr *from)
+{
+	struct path *path = reach_find(peer, from);
+
+	if (path)
+		return path;
+	return add_path(peer, now_us, relaylink_at(peer->tunnel.context, from), from,
+			DATAPLANE_ORIGIN_PEER);
+}
+
+static int reserve_paths(struct peer *peer, size_t count)
+{
+	struct path *paths;
+
+	if (count > DATAPLANE_PATHS_MAX)
+		count = DATAPLANE_PATHS_MAX;
+	if (count <= peer->max_paths)
+		return 0;
+	paths = realloc(peer->paths, count * sizeof(*paths));
+	if (!paths)
+		return -ENOMEM;
+	peer->paths = paths;
+	peer->max_paths = count;
+	return 0;
+}
+
+/* --- what is wanted --- */
+
+static void add_credit(struct peer *peer)
+{
+	peer->probe_credit += REACH_CREDIT;
+	if (peer->probe_credit > REACH_CREDIT_MAX)
+		peer->probe_credit = REACH_CREDIT_MAX;
+}
+
+static void plan_direct(struct peer *peer, uint64_t now_us, const struct addr *endpoint)
+{
+	struct path *path = find_direct(peer, endpoint);
+
+	if (!path && addr_is_sendable(endpoint) && endpoint->port != 0) {
+		path = add_path(peer, now_us, NULL, endpoint, DATAPLANE_ORIGIN_PLAN);
+		add_credit(peer);
+		peer->paths_changed_us = now_us;
+	}
+	if (path)
+		path->planned = true;
+}
+
+static void plan_relay(struct peer *peer, uint64_t now_us, const uint8_t *key)
+{
+	struct relaylink *relay = relaylink_find(peer->tunnel.context, key);
+	struct path *path = relay ? find_relay(peer, relay) : NULL;
+
+	if (!path && relay)
+		path = add_path(peer, now_us, relay, NULL, DATAPLANE_ORIGIN_PLAN);
+	if (path)
+		path->planned = true;
+}
+
+/* The plan no longer names them and nothing speaks for them. */
+static void drop_unplanned(struct peer *peer)
+{
+	for (size_t i = peer->n_paths; i-- > 0;)
+		if (is_spare(peer, &peer->paths[i]) &&
+		    peer->paths[i].origin == DATAPLANE_ORIGIN_PLAN)
+			remove_path(peer, i);
+}
+
+int reach_set_plan(struct peer *peer, uint64_t now_us, const struct dataplane_peer_plan *plan)
+{
+	size_t before = peer->next_path_id;
+
+	for (size_t i = 0; i < peer->n_paths; i++)
+		peer->paths[i].planned = false;
+	if (plan && reserve_paths(peer, plan->n_candidates + plan->n_relays + PEER_SPARE_PATHS) < 0)
+		return -ENOMEM;
+	/* Known ones are marked before new ones are added, which may push out unmarked ones. */
+	for (int round = 0; plan && round < 2; round++) {
+		for (size_t i = 0; i < plan->n_relays; i++)
+			plan_relay(peer, now_us, plan->relays[i]);
+		for (size_t i = 0; i < plan->n_candidates; i++)
+			plan_direct(peer, now_us, &plan->candidates[i]);
+	}
+	drop_unplanned(peer);
+	if (peer->next_path_id != before)
+		peer->rest_us = 0;
+	tunnel_due(&peer->tunnel, now_us);
+	return 0;
+}
+
+int reach_set_endpoint(struct peer *peer, uint64_t now_us, const struct addr *endpoint)
+{
+	struct path *path = find_direct(peer, endpoint);
+
+	if (!path)
+		path = add_path(peer, now_us, NULL, endpoint, DATAPLANE_ORIGIN_UAPI);
+	if (!path)
+		return -ENOMEM;
+	peer->active = path - peer->paths;
+	tunnel_due(&peer->tunnel, now_us);
+	return 0;
+}
+
+void reach_drop_relay(struct peer *peer, const struct relaylink *relay)
+{
+	for (size_t i = peer->n_paths; i-- > 0;)
+		if (peer->paths[i].relay == relay)
+			remove_path(peer, i);
+}
+
+bool reach_uses_relay(const struct peer *peer, const struct relaylink *relay)
+{
+	return peer->active != PATH_NONE && peer->paths[peer->active].relay == relay &&
+	       peer->paths[peer->active].state == DATAPLANE_PATH_WORKING;
+}
+
+void reach_relay_changed(struct peer *peer, uint64_t now_us, const struct relaylink *relay)
+{
+	if (find_relay(peer, relay))
+		tunnel_due(&peer->tunnel, now_us);
+}
+
+void reach_unbound(struct peer *peer, uint64_t now_us, const struct relaylink *relay)
+{
+	struct path *path = find_relay(peer, relay);
+
+	/* One packet sent before the last block began may still be answered after it. */
+	if (!path || path_is_blocked(path, now_us))
+		return;
+	path_block(path, now_us);
+	tunnel_due(&peer->tunnel, now_us);
+}
+
+void reach_retry(struct peer *peer, uint64_t now_us)
+{
+	for (size_t i = 0; i < peer->n_paths; i++) {
+		if (peer->paths[i].state == DATAPLANE_PATH_WORKING)
+			continue;
+		path_retry(&peer->paths[i], now_us);
+		add_credit(peer);
+	}
+	peer->paths_changed_us = now_us;
+}
+
+void reach_reset(struct peer *peer, uint64_t now_us)
+{
+	for (size_t i = 0; i < peer->n_paths; i++) {
+		struct path *path = &peer->paths[i];
+
+		path_set_state(path, DATAPLANE_PATH_UNTRIED, now_us);
+		probe_window_reset(&path->probes);
+		path->heard = false;
+		path->proven_us = 0;
+		path->streak = 0;
+	}
+	if (peer_is_engine(peer))
+		peer->active = PATH_NONE;
+	tunnel_due(&peer->tunnel, now_us);
+}
+
+/* --- sending --- */
+
+bool reach_send(struct peer *peer, uint64_t now_us, struct path *path, uint8_t *message,
+		size_t length, bool data)
+{
+	const struct addr *to = &path->endpoint;
+
+	if (path->relay) {
+		if (!relaylink_forwards(path->relay) || peer->number == 0)
+			return false;
+		to = &path->relay->endpoint;
+		message_tag_set(message, path->relay->slot, peer->number);
+	} else if (!path_admit(path, now_us)) {
+		return false;
+	}
+	path_sent(path, length, data, now_us);
+	context_send(peer->tunnel.context, to, message, length);
+	return true;
+}
+
+static void send_initiation(struct peer *peer, uint64_t now_us, struct path *path,
+			    const struct message_initiation *message)
+{
+	struct message_initiation copy = *message;
+
+	path->owed = path->relay && !path->usable;
+	if (path->owed)
+		return;
+	cookie_jar_stamp(&path->jar, now_us, &copy, sizeof(copy));
+	reach_send(peer, now_us, path, (uint8_t *)&copy, sizeof(copy), false);
+}
+
+void reach_initiate(struct peer *peer, uint64_t now_us, const struct message_initiation *message)
+{
+	uint32_t tries = peer->tunnel.session.timers.attempt_count;
+	struct path *active = reach_active(peer);
+
+	if (!peer_is_engine(peer) && active && tries >= SINGLE_TRIES &&
+	    active->state == DATAPLANE_PATH_WORKING)
+		path_set_state(active, DATAPLANE_PATH_TRYING, now_us);
+	/* The renewal of a session that works needs no crowd. */
+	if (active && active->state == DATAPLANE_PATH_WORKING && tries <= 1) {
+		send_initiation(peer, now_us, active, message);
+		return;
+	}
+	for (size_t i = 0; i < peer->n_paths; i++)
+		send_initiation(peer, now_us, &peer->paths[i], message);
+}
+
+void reach_initiate_path(struct peer *peer, uint64_t now_us, struct path *path)
+{
+	const struct message_initiation *message = session_initiation(&peer->tunnel.session);
+
+	if (message)
+		send_initiation(peer, now_us, path, message);
+	else
+		path->owed = false;
+}
+
+/* --- choosing --- */
+
+static const char *path_text(const struct path *path, char text[PATH_TEXT_SIZE])
+{
+	char address[ADDR_TEXT_SIZE];
+
+	if (!path)
+		snprintf(text, PATH_TEXT_SIZE, "none");
+	else if (path->relay)
+		snprintf(text, PATH_TEXT_SIZE, "relay %s", path->relay->name);
+	else
+		snprintf(text, PATH_TEXT_SIZE, "direct %s", addr_format(&path->endpoint, address));
+	return text;
+}
+
+static void log_switch(const struct peer *peer, const struct path *from, const struct path *to,
+		       enum path_reason reason)
+{
+	char old[PATH_TEXT_SIZE], new[PATH_TEXT_SIZE], why[32];
+	uint32_t missed = from ? probe_window_missed(&from->probes) : 0;
+
+	snprintf(why, sizeof(why), "%s", path_reason_text(reason));
+	if (reason == PATH_LOST && from->relay && !from->usable)
+		snprintf(why, sizeof(why), "not bound there");
+	else if (reason == PATH_LOST && missed > 0)
+		snprintf(why, sizeof(why), "%u probes lost", missed);
+	log_info("peer %s: path %s -> %s: %s", peer_label(peer), path_text(from, old),
+		 path_text(to, new), why);
+}
+
+/* The one place where the active path moves. */
+static void switch_path(struct peer *peer, uint64_t now_us, ptrdiff_t to, enum path_reason reason)
+{
+	struct path *old = reach_active(peer);
+	struct path *new = &peer->paths[to];
+
+	log_switch(peer, old, new, reason);
+	if (old) {
+		peer->path_changes++;
+		old->unanswered_us = 0;
+	}
+	new->unanswered_us = 0;
+	peer->active = to;
+	peer->paths_changed_us = now_us;
+	if (reason >= PATH_UPGRADE)
+		peer->optimised_us = now_us;
+	context_changed(peer->tunnel.context, DATAPLANE_EVENT_PEER, tunnel_key(&peer->tunnel));
+}
+
+static void choose(struct peer *peer, uint64_t now_us)
+{
+	struct path_choice choice =
+		path_choose(peer->paths, peer->n_paths, peer->active, peer->optimised_us, now_us);
+
+	if (choice.path != peer->active)
+		switch_path(peer, now_us, choice.path, choice.reason);
+}
+
+void reach_follow(struct peer *peer, uint64_t now_us, struct path *path)
+{
+	if (!is_active(peer, path))
+		switch_path(peer, now_us, path - peer->paths,
+			    peer->active == PATH_NONE ? PATH_FIRST : PATH_FOLLOW);
+}
+
+/* --- hearing --- */
+
+static void heard_engine(struct peer *peer, uint64_t now_us, struct path *path, bool proof)
+{
+	const struct path *active;
+
+	if (proof)
+		path_prove(path, now_us);
+	else if (path->state != DATAPLANE_PATH_WORKING &&
+		 (path->tried_us == 0 || now_us - path->tried_us > RETRY_HEARD_US))
+		path_retry(path, now_us);
+	active = reach_active(peer);
+	if (!active || active->state != DATAPLANE_PATH_WORKING)
+		choose(peer, now_us);
+	if (path->state != DATAPLANE_PATH_WORKING)
+		tunnel_due(&peer->tunnel, now_us);
+}
+
+void reach_heard(struct peer *peer, uint64_t now_us, struct path *path, size_t length, bool proof)
+{
+	path_received(path, length, now_us);
+	if (path->relay && !path->usable) {
+		path->blocked_until_us = 0; /* who sends through the relay is bound there */
+		refresh_usable(peer, path, now_us);
+	}
+	if (proof && !path->relay)
+		context_good_note(peer->tunnel.context, &path->endpoint);
+	if (peer_is_engine(peer)) {
+		heard_engine(peer, now_us, path, proof);
+		return;
+	}
+	if (proof || session_can_send(&peer->tunnel.session, now_us))
+		path_prove(path, now_us);
+	reach_follow(peer, now_us, path);
+}
+
+static void answer_probe(struct peer *peer, uint64_t now_us, struct path *path,
+			 const struct frame *probe)
+{
+	struct frame reply = *probe;
+
+	path->probes_received++;
+	if (!bucket_take(&path->replies, PATH_REPLIES, now_us))
+		return;
+	reply.type = FRAME_PROBE_REPLY;
+	reply.probe.received = path->probes_received;
+	/* Through a relay we see the relay's address, which tells the peer nothing. */
+	reply.probe.observed = path->endpoint;
+	peer_send_frame(peer, now_us, path, &reply);
+}
+
+static void answer_pings(struct peer *peer, uint64_t now_us, const struct path *path,
+			 uint32_t sequence)
+{
+	struct context *context = peer->tunnel.context;
+
+	for (size_t i = 0; i < PEER_PINGS; i++) {
+		struct peer_ping *ping = &peer->pings[i];
+		struct dataplane_probe_result result = {.kind = path->kind};
+
+		if (ping->sent_us == 0 || ping->path != path->id || ping->sequence != sequence)
+			continue;
+		result.rtt_us = (uint32_t)(now_us - ping->sent_us);
+		result.endpoint = path->relay ? path->relay->endpoint : path->endpoint;
+		if (path->relay)
+			memcpy(result.relay, tunnel_key(&path->relay->tunnel),
+			       sizeof(result.relay));
+		ping->sent_us = 0;
+		context->ops.probed(context->ops.data, ping->cookie, 0, &result);
+	}
+}
+
+static void probe_answered(struct peer *peer, uint64_t now_us, struct path *path,
+			   const struct frame_probe *reply)
+{
+	/* It must come back by the path it went; else it proves nothing about either. */
+	if (reply->path != path->id)
+		return;
+	answer_pings(peer, now_us, path, reply->sequence);
+	if (!path_probe_answered(path, reply->sequence, now_us))
+		return;
+	if (!path->relay) {
+		context_good_note(peer->tunnel.context, &path->endpoint);
+		context_observed(peer->tunnel.context, &reply->observed, now_us);
+	}
+	if (!is_active(peer, path))
+		tunnel_due(&peer->tunnel, now_us);
+}
+
+void reach_frame(struct peer *peer, uint64_t now_us, struct path *path, const uint8_t *packet,
+		 size_t length)
+{
+	struct frame frame;
+
+	if (frame_parse(&frame, packet, length) < 0)
+		return;
+	if (frame.type == FRAME_PROBE)
+		answer_probe(peer, now_us, path, &frame);
+	else if (frame.type == FRAME_PROBE_REPLY)
+		probe_answered(peer, now_us, path, &frame.probe);
+}
+
+/* --- time --- */
+
+static void send_probe(struct peer *peer, uint64_t now_us, struct path *path)
+{
+	struct frame frame = {.type = FRAME_PROBE};
+
+	path->probe_us = now_us;
+	frame.probe.path = path->id;
+	frame.probe.sequence = probe_window_sent(&path->probes, now_us);
+	frame.probe.sent_us = now_us;
+	frame.probe.flags = is_active(peer, path) ? FRAME_PROBE_ACTIVE : 0;
+	frame.probe.received = path->probes_received;
+	peer_send_frame(peer, now_us, path, &frame);
+	if (path->relay && probe_window_missed(&path->probes) > 0)
+		relaylink_nudge(path->relay, now_us);
+}
+
+static bool take_probe(struct peer *peer, const struct path *path, uint64_t now_us)
+{
+	if (bucket_take(&peer->probe_bucket, REACH_PROBES, now_us))
+		return true;
+	if (path->proven_us != 0 || peer->probe_credit == 0)
+		return false;
+	peer->probe_credit--;
+	return true;
+}
+
+/* Returns when this path wants attention again. */
+static uint64_t probe_path(struct peer *peer, uint64_t now_us, struct path *path)
+{
+	struct path_pace pace = {
+		.playing = peer->data_us != 0 && now_us - peer->data_us < PLAYING_US,
+		.changed_us = peer->paths_changed_us,
+	};
+	bool active = is_active(peer, path);
+	uint64_t due = path_probe_due_us(path, active, &pace, now_us);
+	uint64_t judge;
+
+	if (due <= now_us) {
+		if (!take_probe(peer, path, now_us))
+			return now_us + bucket_wait_us(&peer->probe_bucket, REACH_PROBES, now_us);
+		send_probe(peer, now_us, path);
+		due = path_probe_due_us(path, active, &pace, now_us);
+	}
+	judge = path_judge_due_us(path, active, now_us);
+	return judge < due ? judge : due;
+}
+
+static uint64_t probe_all(struct peer *peer, uint64_t now_us)
+{
+	uint64_t due = CLOCK_NEVER;
+	ptrdiff_t active = peer->active;
+
+	if (active != PATH_NONE)
+		due = probe_path(peer, now_us, &peer->paths[active]);
+	for (size_t i = 0; i < peer->n_paths; i++) {
+		size_t at = (peer->probe_turn + i) % peer->n_paths;
+		uint64_t path_due;
+
+		if ((ptrdiff_t)at == active)
+			continue;
+		path_due = probe_path(peer, now_us, &peer->paths[at]);
+		due = path_due < due ? path_due : due;
+	}
+	peer->probe_turn++;
+	return due;
+}
+
+/* Relays come and go; what waited for one goes out when it is there. */
+static uint64_t refresh_relays(struct peer *peer, uint64_t now_us)
+{
+	uint64_t due = CLOCK_NEVER;
+
+	for (size_t i = 0; i < peer->n_paths; i++) {
+		struct path *path = &peer->paths[i];
+
+		if (path->relay)
+			refresh_usable(peer, path, now_us);
+		if (path->owed && path->usable)
+			reach_initiate_path(peer, now_us, path);
+		if (path_is_blocked(path, now_us) && path->blocked_until_us < due)
+			due = path->blocked_until_us;
+	}
+	return due;
+}
+
+static void forget_one(struct peer *peer, uint64_t now_us)
+{
+	for (size_t i = 0; i < peer->n_paths; i++) {
+		const struct path *path = &peer->paths[i];
+
+		if (!is_spare(peer, path) || path->state != DATAPLANE_PATH_DEAD ||
+		    now_us - path->died_us < FORGET_PATH_US)
+			continue;
+		remove_path(peer, i);
+		return;
+	}
+}
+
+/* True when something died of it and nothing is left. */
+static bool judge_all(struct peer *peer, uint64_t now_us)
+{
+	bool died = false, working = false;
+
+	for (size_t i = 0; i < peer->n_paths; i++) {
+		struct path *path = &peer->paths[i];
+		bool worked = path->state == DATAPLANE_PATH_WORKING;
+
+		died |= path_judge(path, is_active(peer, path), now_us) && worked;
+		working |= path->state == DATAPLANE_PATH_WORKING;
+	}
+	return died && !working;
+}
+
+uint64_t reach_poll(struct peer *peer, uint64_t now_us)
+{
+	uint64_t due = refresh_relays(peer, now_us);
+	uint64_t probe_due;
+	bool lost;
+
+	if (!peer_is_engine(peer))
+		return due;
+	forget_one(peer, now_us);
+	lost = judge_all(peer, now_us);
+	choose(peer, now_us);
+	/* Perhaps the other side has restarted and has no keys: a handshake tells. */
+	if (lost)
+		peer_connect(peer, now_us);
+	if (!session_can_send(&peer->tunnel.session, now_us))
+		return due;
+	probe_due = probe_all(peer, now_us);
+	return probe_due < due ? probe_due : due;
+}

@@ -1,0 +1,1016 @@
+/* Engines against each other over a made-up network (simnet.h). */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "common/log.h"
+#include "tests/unit/simnet.h"
+
+#define MS CLOCK_MS
+#define S  CLOCK_SECOND
+
+/* Connected, with the active path of this kind; told with the caller's line. */
+static void check_connected(struct sim_node *node, const struct sim_node *peer,
+			    enum dataplane_path_kind kind, int line)
+{
+	struct sim_view view = sim_look(node, peer);
+
+	if (view.state != DATAPLANE_PEER_CONNECTED || !view.has_path || view.path.kind != kind ||
+	    view.path.state != DATAPLANE_PATH_WORKING)
+		fail_msg("line %d: state %d, path %s, kind %d, path state %d", line,
+			 (int)view.state, view.has_path ? "yes" : "no", (int)view.path.kind,
+			 (int)view.path.state);
+}
+#define assert_connected(node, peer, kind) check_connected(node, peer, kind, __LINE__)
+
+static void assert_at(struct sim_node *node, const struct sim_node *peer)
+{
+	struct sim_view view = sim_look(node, peer);
+
+	assert_true(view.has_path);
+	assert_memory_equal(&view.path.endpoint, &peer->address, sizeof(struct addr));
+}
+
+/* Two members that know each other's address are connected, both ways, before any data. */
+static void test_two_direct(void **unused)
+{
+	struct simnet net;
+	struct sim_node *a, *b;
+	struct sim_stream *there, *back;
+
+	(void)unused;
+	sim_init(&net);
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	sim_meet(a, b, true, false);
+	sim_run(&net, 500 * MS);
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	assert_connected(b, a, DATAPLANE_PATH_DIRECT);
+	there = sim_stream_start(a, b, 10 * MS, 10 * S);
+	back = sim_stream_start(b, a, 10 * MS, 10 * S);
+	sim_run(&net, 11 * S);
+	assert_int_equal(there->arrived, 1000);
+	assert_int_equal(back->arrived, 1000);
+	assert_int_equal(there->duplicates + back->duplicates, 0);
+	assert_in_range(sim_look(a, b).path.rtt_us, 20 * MS - 100, 20 * MS + 100);
+	assert_int_equal(sim_look(a, b).path.loss_permille, 0);
+	sim_deinit(&net);
+}
+
+/* Both start in the same instant, 60 ms apart: neither throws the other's handshake away. */
+static void test_crossing(void **unused)
+{
+	struct simnet net;
+	struct sim_node *a, *b;
+
+	(void)unused;
+	for (int round = 0; round < 10; round++) {
+		sim_init(&net);
+		net.random += (uint64_t)round;
+		net.delay_us = 60 * MS;
+		a = sim_node_new(&net, 1, "203.0.113.1:1000");
+		b = sim_node_new(&net, 2, "203.0.113.2:2000");
+		sim_meet(a, b, true, false);
+		sim_run(&net, 500 * MS);
+		assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+		assert_connected(b, a, DATAPLANE_PATH_DIRECT);
+		sim_deinit(&net);
+	}
+}
+
+/* What the hooks below cut: everything between two non-relay addresses from `from` to `until`. */
+struct cut {
+	uint64_t from_us, until_us;
+	const struct addr *relay;
+	double loss;
+	bool one_way;
+	const struct addr *victim; /* one_way: only what it sends */
+	bool relay_too;
+};
+
+static uint64_t cut_hook(struct simnet *net, const struct addr *from, const struct addr *to,
+			 const uint8_t *bytes, size_t length)
+{
+	const struct cut *cut = net->data;
+	bool relayed = cut->relay && (addr_equal(from, cut->relay) || addr_equal(to, cut->relay));
+	bool hit = net->now_us >= cut->from_us && net->now_us < cut->until_us &&
+		   (!relayed || cut->relay_too) && (!cut->one_way || addr_equal(from, cut->victim));
+
+	(void)bytes;
+	(void)length;
+	if (hit && (cut->loss == 0 || sim_random(net) < cut->loss))
+		return CLOCK_NEVER;
+	return relayed ? 15 * MS : net->delay_us;
+}
+
+/*  a ---- (cut until 3 s) ---- b     The relay carries the game at once; direct takes over when it
+ *   \________ relay _________/       answers, and not a packet of 1000 a second is lost or doubled.
+ */
+static void test_relay_then_direct(void **unused)
+{
+	struct simnet net;
+	struct cut cut = {.from_us = 0, .until_us = SIM_START_US + 3 * S};
+	struct sim_node *a, *b;
+	struct sim_relay *relay;
+	struct sim_stream *there, *back;
+
+	(void)unused;
+	sim_init(&net);
+	net.hook = cut_hook;
+	net.data = &cut;
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	relay = sim_relay_new(&net, "198.51.100.1:7777");
+	cut.relay = &relay->address;
+	sim_meet(a, b, true, true);
+	sim_run(&net, 500 * MS);
+	assert_connected(a, b, DATAPLANE_PATH_RELAY);
+	assert_connected(b, a, DATAPLANE_PATH_RELAY);
+	there = sim_stream_start(a, b, 1 * MS, 8 * S);
+	back = sim_stream_start(b, a, 1 * MS, 8 * S);
+	sim_run(&net, 2 * S);
+	assert_connected(a, b, DATAPLANE_PATH_RELAY);
+	sim_run(&net, 7 * S);
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	assert_connected(b, a, DATAPLANE_PATH_DIRECT);
+	assert_int_equal(there->arrived, 8000);
+	assert_int_equal(back->arrived, 8000);
+	assert_int_equal(there->duplicates + back->duplicates, 0);
+	assert_int_equal(sim_look(a, b).path_changes, 1);
+	sim_deinit(&net);
+}
+
+/* The active path turns into a black hole in the middle of a game and comes back later. */
+static void black_hole(uint64_t delay_us, bool one_way, uint64_t gap_limit_us)
+{
+	struct simnet net;
+	struct cut cut = {.from_us = CLOCK_NEVER, .until_us = CLOCK_NEVER, .one_way = one_way};
+	struct sim_node *a, *b;
+	struct sim_relay *relay;
+	struct sim_stream *there, *back;
+
+	sim_init(&net);
+	net.hook = cut_hook;
+	net.data = &cut;
+	net.delay_us = delay_us;
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	relay = sim_relay_new(&net, "198.51.100.1:7777");
+	cut.relay = &relay->address;
+	cut.victim = &a->address;
+	sim_meet(a, b, true, true);
+	sim_run(&net, 5 * S);
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	for (int round = 0; round < 5; round++) {
+		uint64_t at_us;
+
+		there = sim_stream_start(a, b, 10 * MS, 30 * S);
+		back = sim_stream_start(b, a, 10 * MS, 30 * S);
+		sim_run(&net, 5 * S + (uint64_t)round * 53 * MS);
+		assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+		at_us = net.now_us;
+		cut.from_us = at_us;
+		cut.until_us = at_us + 10 * S;
+		there->longest_gap_us = back->longest_gap_us = 0;
+		sim_run(&net, 5 * S);
+		assert_connected(a, b, DATAPLANE_PATH_RELAY);
+		if (getenv("V"))
+			print_message("round trip %d ms: gaps %d, %d ms\n",
+				      (int)(2 * delay_us / MS), (int)(there->longest_gap_us / MS),
+				      (int)(back->longest_gap_us / MS));
+		assert_in_range(there->longest_gap_us, 0, gap_limit_us);
+		assert_in_range(back->longest_gap_us, 0, gap_limit_us);
+		sim_run(&net, 60 * S);
+		assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+		assert_connected(b, a, DATAPLANE_PATH_DIRECT);
+		free(there->seen);
+		free(back->seen);
+		memset(there, 0, sizeof(*there));
+		memset(back, 0, sizeof(*back));
+		sim_run(&net, 300 * S); /* the deaths are forgotten */
+	}
+	sim_deinit(&net);
+}
+
+static void test_black_hole(void **unused)
+{
+	(void)unused;
+	black_hole(10 * MS, false, 520 * MS);
+	black_hole(50 * MS, false, 650 * MS);
+	black_hole(10 * MS, true, 520 * MS);
+}
+
+/* A game that begins on a path that died while nothing was sent. */
+static void test_dead_while_idle(void **unused)
+{
+	struct simnet net;
+	struct cut cut = {.from_us = CLOCK_NEVER, .until_us = CLOCK_NEVER};
+	struct sim_node *a, *b;
+	struct sim_relay *relay;
+	struct sim_stream *there;
+
+	(void)unused;
+	sim_init(&net);
+	net.hook = cut_hook;
+	net.data = &cut;
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	relay = sim_relay_new(&net, "198.51.100.1:7777");
+	cut.relay = &relay->address;
+	sim_meet(a, b, true, true);
+	sim_run(&net, 301 * S);
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	cut.from_us = net.now_us;
+	there = sim_stream_start(a, b, 10 * MS, 5 * S);
+	sim_run(&net, 6 * S);
+	assert_connected(a, b, DATAPLANE_PATH_RELAY);
+	assert_in_range(there->arrived, 450, 500);
+	sim_deinit(&net);
+}
+
+/* A member's address changes under a game (another network, or its NAT forgot). */
+static void test_roaming(void **unused)
+{
+	struct simnet net;
+	struct sim_node *a, *b;
+	struct sim_stream *there, *back;
+
+	(void)unused;
+	sim_init(&net);
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	sim_meet(a, b, true, false);
+	sim_run(&net, 2 * S);
+	there = sim_stream_start(a, b, 10 * MS, 10 * S);
+	back = sim_stream_start(b, a, 10 * MS, 10 * S);
+	sim_run(&net, 5 * S);
+	assert_int_equal(addr_parse(&b->address, "198.51.100.77:4242"), 0);
+	sim_run(&net, 6 * S);
+	assert_at(a, b);
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	assert_in_range(there->longest_gap_us, 0, 600 * MS);
+	assert_int_equal(back->arrived, 1000); /* b's own path did not change */
+	sim_deinit(&net);
+}
+
+struct spying {
+	const struct addr *from, *to;
+	uint64_t frames, to_count;
+	uint8_t copy[2048];
+	size_t length;
+	struct addr copy_from;
+	bool record;
+};
+
+static void spy(struct simnet *net, const struct addr *from, const struct addr *to,
+		const uint8_t *bytes, size_t length)
+{
+	struct spying *spying = net->data;
+
+	if (spying->from && addr_equal(from, spying->from) && bytes[0] == MESSAGE_DATA &&
+	    length != 32 && length != 64)
+		spying->frames++; /* neither a keepalive nor one of our 32-byte packets */
+	if (spying->to && addr_equal(to, spying->to)) {
+		spying->to_count++;
+		if (spying->record && bytes[0] == MESSAGE_DATA && length == 64) {
+			memcpy(spying->copy, bytes, length);
+			spying->length = length;
+			spying->copy_from = *from;
+		}
+	}
+}
+
+/* A guest's stock client: one path, which follows its packets; no frame is ever sent to it. Both
+ * ends here treat the other as stock. */
+static void test_stock(void **unused)
+{
+	struct simnet net;
+	struct spying spying = {0};
+	struct sim_node *a, *b;
+	struct sim_stream *there, *back;
+	struct sim_peer to_b, to_a;
+	struct sim_plan plan;
+
+	(void)unused;
+	sim_init(&net);
+	net.watch = spy;
+	net.data = &spying;
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	spying.from = &a->address;
+	to_b = (struct sim_peer){b, DATAPLANE_BACKEND_STOCK, NULL};
+	to_a = (struct sim_peer){a, DATAPLANE_BACKEND_STOCK, NULL};
+	plan = (struct sim_plan){.node = a, .candidates = {"203.0.113.1:1000"}};
+	sim_party(a, &to_b, 1);
+	sim_party(b, &to_a, 1);
+	sim_plan(b, &plan, 1);
+	sim_run(&net, 1 * S);
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	there = sim_stream_start(a, b, 10 * MS, 10 * S);
+	back = sim_stream_start(b, a, 10 * MS, 10 * S);
+	sim_run(&net, 5 * S);
+	assert_int_equal(addr_parse(&b->address, "198.51.100.77:4242"), 0);
+	sim_run(&net, 6 * S);
+	assert_at(a, b);
+	assert_in_range(there->arrived, 996, 1000);
+	assert_int_equal(back->arrived, 1000);
+	sim_run(&net, 600 * S); /* keepalives hold it */
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	assert_int_equal(spying.frames, 0);
+	assert_int_equal(engine_probe(a->engine, net.now_us, b->key, 1), -EOPNOTSUPP);
+	sim_deinit(&net);
+}
+
+/* Nothing a stranger sends is answered or changes anything. */
+static void test_garbage(void **unused)
+{
+	struct simnet net;
+	struct sim_node *a, *b, *stranger;
+	struct sim_peer peer;
+	struct sim_plan plan;
+	uint8_t bytes[256];
+	uint64_t sent;
+
+	(void)unused;
+	sim_init(&net);
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	stranger = sim_node_new(&net, 3, "203.0.113.3:3000");
+	sim_meet(a, b, true, false);
+	sim_run(&net, 1 * S);
+	sent = stranger->received;
+	for (int i = 0; i < 2000; i++) {
+		size_t length = (size_t)(sim_random(&net) * sizeof(bytes));
+
+		for (size_t k = 0; k < length; k++)
+			bytes[k] = (uint8_t)(sim_random(&net) * 256);
+		if (length > 4 && i % 2)
+			memcpy(bytes, (uint8_t[]){(uint8_t)(1 + i % 4), 0, 0, 0}, 4);
+		sim_inject(&net, &stranger->address, &a->address, bytes,
+			   i % 8 == 1	? 148
+			   : i % 8 == 3 ? 92
+			   : i % 8 == 5 ? 64
+					: length);
+	}
+	/* A well-formed handshake from a key that a does not know. */
+	peer = (struct sim_peer){a, DATAPLANE_BACKEND_ENGINE, NULL};
+	plan = (struct sim_plan){.node = a, .candidates = {"203.0.113.1:1000"}};
+	sim_party(stranger, &peer, 1);
+	sim_plan(stranger, &plan, 1);
+	sim_run(&net, 25 * S);
+	assert_int_equal(stranger->received, sent);
+	assert_int_equal(sim_look(stranger, a).state, DATAPLANE_PEER_FAILED);
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	assert_int_equal(sim_look(a, b).n_paths, 1);
+	sim_deinit(&net);
+}
+
+/* A packet heard on the wire and sent again, from its own address or another, does nothing. */
+static void test_replay(void **unused)
+{
+	struct simnet net;
+	struct spying spying = {0};
+	struct sim_node *a, *b;
+	struct sim_stream *there;
+	struct addr elsewhere;
+
+	(void)unused;
+	sim_init(&net);
+	net.watch = spy;
+	net.data = &spying;
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	sim_meet(a, b, true, false);
+	sim_run(&net, 1 * S);
+	spying.to = &b->address;
+	spying.record = true;
+	there = sim_stream_start(a, b, 10 * MS, 1 * S);
+	sim_run(&net, 2 * S);
+	spying.record = false;
+	assert_int_equal(spying.length, 64);
+	assert_int_equal(addr_parse(&elsewhere, "192.0.2.66:6666"), 0);
+	sim_inject(&net, &spying.copy_from, &b->address, spying.copy, spying.length);
+	sim_inject(&net, &elsewhere, &b->address, spying.copy, spying.length);
+	sim_run(&net, 1 * S);
+	assert_int_equal(there->duplicates, 0);
+	assert_int_equal(sim_look(b, a).n_paths, 1);
+	sim_deinit(&net);
+}
+
+static void test_psk(void **unused)
+{
+	static const uint8_t one[32] = {1}, two[32] = {2};
+	struct simnet net;
+	struct sim_node *a, *b;
+	struct sim_peer to_b, to_a;
+
+	(void)unused;
+	sim_init(&net);
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	sim_meet(a, b, true, false);
+	to_b = (struct sim_peer){b, DATAPLANE_BACKEND_ENGINE, one};
+	to_a = (struct sim_peer){a, DATAPLANE_BACKEND_ENGINE, two};
+	sim_party(a, &to_b, 1);
+	sim_party(b, &to_a, 1);
+	sim_run(&net, 30 * S);
+	assert_int_equal(sim_look(a, b).state, DATAPLANE_PEER_FAILED);
+	to_a.psk = one;
+	sim_party(b, &to_a, 1);
+	sim_run(&net, 16 * S);
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	assert_connected(b, a, DATAPLANE_PATH_DIRECT);
+	sim_deinit(&net);
+}
+
+/* One member among a hundred others; some of them away. */
+static void test_large_party(void **unused)
+{
+	enum { COUNT = 100, AWAY = 10 };
+	static struct sim_peer peers[COUNT];
+	static struct sim_plan plans[COUNT];
+	static char texts[COUNT][ADDR_TEXT_SIZE];
+	struct simnet net;
+	struct sim_node *hub;
+	struct sim_peer to_hub;
+	struct sim_plan plan;
+	struct dataplane_state state;
+
+	(void)unused;
+	sim_init(&net);
+	hub = sim_node_new(&net, 1, "203.0.113.1:1000");
+	to_hub = (struct sim_peer){hub, DATAPLANE_BACKEND_ENGINE, NULL};
+	plan = (struct sim_plan){.node = hub, .candidates = {"203.0.113.1:1000"}};
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(texts[i], sizeof(texts[i]), "198.51.100.%d:5000", i + 1);
+		peers[i].node = sim_node_new(&net, (uint16_t)(i + 2), texts[i]);
+		plans[i] = (struct sim_plan){.node = peers[i].node, .candidates = {texts[i]}};
+		if (i < AWAY)
+			continue;
+		sim_party(net.nodes[i + 1], &to_hub, 1);
+		sim_plan(net.nodes[i + 1], &plan, 1);
+	}
+	sim_party(hub, peers, COUNT);
+	sim_plan(hub, plans, COUNT);
+	sim_run(&net, 25 * S);
+	assert_int_equal(engine_state(hub->engine, net.now_us, &state), 0);
+	assert_int_equal(state.n_peers, COUNT);
+	for (size_t i = 0; i < state.n_peers; i++) {
+		bool away = false;
+
+		for (int k = 0; k < AWAY; k++)
+			away |= memcmp(state.peers[i].public_key, peers[k].node->key, 32) == 0;
+		assert_int_equal(state.peers[i].state,
+				 away ? DATAPLANE_PEER_FAILED : DATAPLANE_PEER_CONNECTED);
+	}
+	dataplane_state_clear(&state);
+	/* Idle, the whole party costs little. */
+	sim_run(&net, 30 * S);
+	hub->sent = 0;
+	sim_run(&net, 100 * S);
+	assert_in_range(hub->sent / 100, 0, 25);
+	sim_party(hub, peers, 10);
+	assert_int_equal(engine_state(hub->engine, net.now_us, &state), 0);
+	assert_int_equal(state.n_peers, 10);
+	dataplane_state_clear(&state);
+	sim_deinit(&net);
+}
+
+/* Dead candidates get at most 20 packets a second each, a peer's probes stay under 10 a second. */
+static void test_rates(void **unused)
+{
+	struct simnet net;
+	struct spying spying = {0};
+	struct sim_node *a, *b;
+	struct sim_plan plan;
+	struct addr dead;
+	uint64_t frames;
+
+	(void)unused;
+	sim_init(&net);
+	net.watch = spy;
+	net.data = &spying;
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	assert_int_equal(addr_parse(&dead, "192.0.2.1:1"), 0);
+	spying.from = &a->address;
+	spying.to = &dead;
+	sim_meet(a, b, true, false);
+	plan = (struct sim_plan){
+		.node = b,
+		.candidates = {"192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1", "203.0.113.2:2000"}};
+	sim_plan(a, &plan, 1);
+	for (int second = 0; second < 10; second++) {
+		uint64_t before = spying.to_count;
+
+		sim_run(&net, 1 * S);
+		assert_in_range(spying.to_count - before, 0, 20);
+	}
+	assert_in_range(spying.to_count, 8, 40);
+	/* The game runs: probes of ours and replies to b's are the frames a sends. */
+	sim_stream_start(a, b, 5 * MS, 60 * S);
+	sim_stream_start(b, a, 5 * MS, 60 * S);
+	sim_run(&net, 20 * S);
+	frames = spying.frames;
+	sim_run(&net, 30 * S);
+	assert_in_range(spying.frames - frames, 30, 300);
+	sim_deinit(&net);
+}
+
+/* Data to a member that is away goes nowhere fast: no address gets more than its 20 a second. */
+static void test_data_to_nobody(void **unused)
+{
+	struct simnet net;
+	struct spying spying = {0};
+	struct sim_node *a, *b;
+	struct addr old;
+
+	(void)unused;
+	sim_init(&net);
+	net.watch = spy;
+	net.data = &spying;
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	sim_meet(a, b, true, false);
+	sim_run(&net, 1 * S);
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	engine_free(b->engine);
+	net.n_nodes--;
+	sim_stream_start(a, b, 5 * MS, 200 * S);
+	sim_run(&net, 90 * S);
+	assert_int_not_equal(sim_look(a, b).state, DATAPLANE_PEER_CONNECTED);
+	old = sim_look(a, b).path.endpoint;
+	spying.to = &old;
+	spying.to_count = 0;
+	sim_run(&net, 10 * S);
+	assert_in_range(spying.to_count, 0, 210);
+	free(b);
+	sim_deinit(&net);
+}
+
+/* An hour of play, thirty renewals of the keys, and nothing lost. */
+static void test_hour(void **unused)
+{
+	struct simnet net;
+	struct sim_node *a, *b;
+	struct sim_stream *there, *back;
+
+	(void)unused;
+	sim_init(&net);
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	sim_relay_new(&net, "198.51.100.1:7777");
+	sim_meet(a, b, true, true);
+	sim_run(&net, 5 * S);
+	there = sim_stream_start(a, b, 50 * MS, 3600 * S);
+	back = sim_stream_start(b, a, 50 * MS, 3600 * S);
+	for (int i = 0; i < 36; i++) {
+		sim_run(&net, 100 * S);
+		assert_in_range(sim_look(a, b).handshake_age_us, 0, 126 * S);
+		assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	}
+	sim_run(&net, 1 * S);
+	assert_int_equal(there->arrived, 72000);
+	assert_int_equal(back->arrived, 72000);
+	assert_int_equal(there->duplicates + back->duplicates, 0);
+	assert_in_range(sim_look(a, b).path_changes, 0, 1);
+	sim_deinit(&net);
+}
+
+/* Both behind NATs that let in only who was written to: relay first, then the hole. */
+static void test_punch(void **unused)
+{
+	struct simnet net;
+	struct sim_node *a, *b;
+	struct dataplane_state state;
+
+	(void)unused;
+	sim_init(&net);
+	net.delay_us = 40 * MS;
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	a->nat = b->nat = true;
+	sim_relay_new(&net, "198.51.100.1:7777");
+	sim_meet(a, b, true, true);
+	sim_run(&net, 2 * S);
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	assert_connected(b, a, DATAPLANE_PATH_DIRECT);
+	assert_int_equal(engine_state(a->engine, net.now_us, &state), 0);
+	assert_int_equal(state.n_reflexive, 1);
+	assert_true(addr_equal(&state.reflexive[0], &a->address));
+	assert_int_equal(state.n_relays, 1);
+	assert_int_equal(state.relays[0].state, DATAPLANE_RELAY_BOUND);
+	assert_in_range(state.relays[0].rtt_us, 80 * MS - 10, 80 * MS + 10);
+	dataplane_state_clear(&state);
+	assert_int_equal(a->changes[DATAPLANE_EVENT_REFLEXIVE], 1);
+	/* An idle hour does not close the hole. */
+	sim_run(&net, 3600 * S);
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	assert_in_range(sim_look(a, b).path_changes, 0, 1);
+	sim_deinit(&net);
+}
+
+/* The other side comes to the relay later: our packets there are answered UNBOUND meanwhile. */
+static void test_late_joiner(void **unused)
+{
+	struct simnet net;
+	struct sim_node *a, *b;
+	struct sim_peer to_b;
+	struct sim_plan plan;
+	struct sim_relay *relay;
+
+	(void)unused;
+	sim_init(&net);
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	relay = sim_relay_new(&net, "198.51.100.1:7777");
+	to_b = (struct sim_peer){b, DATAPLANE_BACKEND_ENGINE, NULL};
+	plan = (struct sim_plan){.node = b, .with_relays = true};
+	sim_party(a, &to_b, 1);
+	sim_plan(a, &plan, 1);
+	sim_run(&net, 60 * S);
+	assert_in_range(relay->unbound, 3, 60);
+	to_b.node = a;
+	plan.node = a;
+	sim_party(b, &to_b, 1);
+	sim_plan(b, &plan, 1);
+	sim_run(&net, 400 * MS);
+	assert_connected(a, b, DATAPLANE_PATH_RELAY);
+	assert_connected(b, a, DATAPLANE_PATH_RELAY);
+	sim_deinit(&net);
+}
+
+static void test_relay_states(void **unused)
+{
+	struct simnet net;
+	struct sim_node *a, *b;
+	struct sim_relay *relay;
+	struct dataplane_state state;
+
+	(void)unused;
+	sim_init(&net);
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	relay = sim_relay_new(&net, "198.51.100.1:7777");
+	relay->refuse = 4;
+	sim_meet(a, b, false, true);
+	sim_run(&net, 1 * S);
+	assert_int_equal(engine_state(a->engine, net.now_us, &state), 0);
+	assert_int_equal(state.relays[0].state, DATAPLANE_RELAY_REFUSED);
+	assert_string_equal(state.relays[0].reason, "the ticket has expired");
+	dataplane_state_clear(&state);
+	relay->refuse = 0; /* presented anew after a minute */
+	sim_run(&net, 62 * S);
+	assert_connected(a, b, DATAPLANE_PATH_RELAY);
+	relay->off = true;
+	sim_run(&net, 12 * S);
+	assert_int_equal(engine_state(a->engine, net.now_us, &state), 0);
+	assert_int_equal(state.relays[0].state, DATAPLANE_RELAY_SILENT);
+	dataplane_state_clear(&state);
+	assert_int_not_equal(sim_look(a, b).state, DATAPLANE_PEER_CONNECTED);
+	/* Restarted: it knows nobody any more. */
+	memset(relay->members, 0, sizeof(relay->members));
+	relay->off = false;
+	sim_run(&net, 20 * S);
+	assert_connected(a, b, DATAPLANE_PATH_RELAY);
+	sim_deinit(&net);
+}
+
+/* The process ends and starts again with the same key: the others take it back at once. */
+static void test_restart(void **unused)
+{
+	struct simnet net;
+	struct sim_node *a, *b;
+	struct sim_stream *there;
+
+	(void)unused;
+	sim_init(&net);
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	sim_meet(a, b, true, false);
+	sim_run(&net, 5 * S);
+	there = sim_stream_start(a, b, 10 * MS, 4 * S);
+	sim_run(&net, 1 * S);
+	sim_node_restart(b);
+	{
+		struct sim_peer to_a = {a, DATAPLANE_BACKEND_ENGINE, NULL};
+		struct sim_plan plan = {.node = a, .candidates = {"203.0.113.1:1000"}};
+
+		sim_party(b, &to_a, 1);
+		sim_plan(b, &plan, 1);
+	}
+	there->longest_gap_us = 0;
+	sim_run(&net, 4 * S);
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	assert_in_range(there->longest_gap_us, 0, 150 * MS);
+	assert_in_range(b->reserved_s, SIM_WALL_US / S + 1000, SIM_WALL_US / S + 1200);
+	sim_deinit(&net);
+}
+
+static void test_ping(void **unused)
+{
+	struct simnet net;
+	struct sim_node *a, *b;
+
+	(void)unused;
+	sim_init(&net);
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	assert_int_equal(engine_probe(a->engine, net.now_us, b->key, 7), -ENOENT);
+	sim_meet(a, b, true, false);
+	assert_int_equal(engine_probe(a->engine, net.now_us, b->key, 7), -ENETUNREACH);
+	sim_run(&net, 1 * S);
+	assert_int_equal(engine_probe(a->engine, net.now_us, b->key, 7), 0);
+	sim_run(&net, 25 * MS);
+	assert_int_equal(a->ping.count, 1);
+	assert_int_equal(a->ping.cookie, 7);
+	assert_int_equal(a->ping.error, 0);
+	assert_int_equal(a->ping.result.rtt_us, 20 * MS);
+	assert_true(addr_equal(&a->ping.result.endpoint, &b->address));
+	assert_int_equal(addr_parse(&b->address, "203.0.113.9:9"), 0);
+	b->nat = true; /* and nobody may reach it */
+	memset(b->permits, 0, sizeof(b->permits));
+	assert_int_equal(engine_probe(a->engine, net.now_us, b->key, 8), 0);
+	sim_run(&net, 1 * S);
+	assert_int_equal(a->ping.count, 2);
+	assert_int_equal(a->ping.error, -ETIMEDOUT);
+	sim_deinit(&net);
+}
+
+/* A flood of handshakes: strangers are asked for a cookie, and a member still gets through. */
+static void test_under_load(void **unused)
+{
+	struct simnet net;
+	struct sim_node *a, *b, *flooder;
+	struct sim_peer peer;
+	struct sim_plan plan;
+
+	(void)unused;
+	sim_init(&net);
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	flooder = sim_node_new(&net, 3, "203.0.113.3:3000");
+	peer = (struct sim_peer){a, DATAPLANE_BACKEND_ENGINE, NULL};
+	plan = (struct sim_plan){.node = a, .candidates = {"203.0.113.1:1000"}};
+	for (int i = 0; i < 2000; i++) {
+		struct message_initiation message = {.header.type = MESSAGE_INITIATION};
+		struct mac_keys keys;
+
+		message.sender[0] = (uint8_t)i;
+		message.sender[1] = (uint8_t)(i >> 8);
+		mac_keys_init(&keys, a->key);
+		mac1_write(&keys, &message, sizeof(message));
+		sim_inject(&net, &flooder->address, &a->address, (uint8_t *)&message,
+			   sizeof(message));
+	}
+	sim_run(&net, 11 * MS);
+	assert_in_range(flooder->received + net.n_queue, 1000, 2000);
+	sim_meet(a, b, true, false);
+	net.hook = NULL;
+	sim_party(b, &peer, 1);
+	sim_plan(b, &plan, 1);
+	sim_run(&net, 500 * MS);
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	sim_deinit(&net);
+}
+
+/* A lossy line is no dead line: at 10 % each way the path is left seldom, if at all. */
+static void test_lossy(void **unused)
+{
+	struct simnet net;
+	struct cut cut = {.from_us = 0, .until_us = CLOCK_NEVER, .loss = 0.05, .relay_too = true};
+	struct sim_node *a, *b;
+	struct sim_stream *there;
+
+	(void)unused;
+	sim_init(&net);
+	net.hook = cut_hook;
+	net.data = &cut;
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	cut.relay = &sim_relay_new(&net, "198.51.100.1:7777")->address;
+	sim_meet(a, b, true, true);
+	sim_run(&net, 5 * S);
+	there = sim_stream_start(a, b, 10 * MS, 600 * S);
+	sim_run(&net, 601 * S);
+	assert_in_range(there->arrived, 60000 * 93 / 100, 60000);
+	assert_in_range(sim_look(a, b).path_changes, 0, 12);
+	assert_in_range(sim_look(a, b).path.loss_permille, 1, 300);
+	sim_deinit(&net);
+}
+
+/* A member that is away is tried for ever, but cheaply; it is back as soon as it is there. */
+static void test_away(void **unused)
+{
+	struct simnet net;
+	struct spying spying = {0};
+	struct sim_node *a, *b;
+	struct sim_peer to_b;
+	struct sim_plan plan;
+	uint64_t before;
+
+	(void)unused;
+	sim_init(&net);
+	net.watch = spy;
+	net.data = &spying;
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	spying.to = &b->address;
+	to_b = (struct sim_peer){b, DATAPLANE_BACKEND_ENGINE, NULL};
+	plan = (struct sim_plan){.node = b, .candidates = {"203.0.113.2:2000"}};
+	sim_party(a, &to_b, 1);
+	sim_plan(a, &plan, 1);
+	sim_run(&net, 200 * S);
+	before = spying.to_count;
+	sim_run(&net, 600 * S);
+	assert_in_range(spying.to_count - before, 38, 42);
+	assert_int_equal(sim_look(a, b).state, DATAPLANE_PEER_FAILED);
+	/* b knows a, but not where it is: a's next try finds it. */
+	to_b.node = a;
+	sim_party(b, &to_b, 1);
+	sim_run(&net, 16 * S);
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	assert_connected(b, a, DATAPLANE_PATH_DIRECT);
+	sim_deinit(&net);
+}
+
+/* A new plan changes what it names differently and nothing else. */
+static void test_plan_change(void **unused)
+{
+	struct simnet net;
+	struct sim_node *a, *b;
+	struct sim_stream *there;
+	struct sim_plan plan;
+	struct dataplane_plan old = {.revision = {0, 9}};
+	struct dataplane_party stale = {.revision = {0, 9}};
+
+	(void)unused;
+	sim_init(&net);
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	sim_relay_new(&net, "198.51.100.1:7777");
+	sim_meet(a, b, false, true);
+	sim_run(&net, 2 * S);
+	assert_connected(a, b, DATAPLANE_PATH_RELAY);
+	there = sim_stream_start(a, b, 10 * MS, 60 * S);
+	sim_plan(a, NULL, 0); /* the relay still carries the game */
+	sim_run(&net, 20 * S);
+	assert_connected(a, b, DATAPLANE_PATH_RELAY);
+	plan = (struct sim_plan){.node = b, .candidates = {"192.0.2.1:1", "203.0.113.2:2000"}};
+	sim_plan(a, &plan, 1);
+	sim_run(&net, 30 * S);
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	sim_plan(a, NULL, 0); /* and so does the address that answers */
+	sim_run(&net, 11 * S);
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	assert_int_equal(there->arrived, 6000);
+	assert_int_equal(engine_set_plan(a->engine, net.now_us, &old), -ESTALE);
+	assert_int_equal(engine_set_party(a->engine, net.now_us, &stale), -ESTALE);
+	sim_party(a, NULL, 0);
+	assert_false(sim_look(a, b).has_path);
+	sim_deinit(&net);
+}
+
+static void test_party_conflict(void **unused)
+{
+	struct dataplane_member members[2] = {{.number = 2}, {.number = 2}};
+	struct dataplane_party party = {
+		.revision = {9, 9}, .up = true, .n_members = 2, .members = members};
+	struct simnet net;
+	struct sim_node *a;
+
+	(void)unused;
+	sim_init(&net);
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	members[0].public_key[0] = 9;
+	members[1].public_key[0] = 8;
+	members[0].address = addr_ipv4(0x0a420002, 0);
+	members[1].address = addr_ipv4(0x0a420003, 0);
+	assert_int_equal(engine_set_party(a->engine, net.now_us, &party), -EEXIST);
+	sim_deinit(&net);
+}
+
+static void count_peer(void *data, const struct engine_peer_info *info)
+{
+	struct engine_peer_info *last = data;
+
+	last->n_allowed_ips += info->n_allowed_ips;
+	last->endpoint = info->endpoint;
+	last->persistent_keepalive_s = info->persistent_keepalive_s;
+	last->last_handshake_wall_us = info->last_handshake_wall_us;
+}
+
+/* Peers of `wg set`: plain WireGuard, quiet until there is something to send. */
+static void test_manual(void **unused)
+{
+	struct addr_prefix everything = {.addr = addr_ipv4(0, 0), .length = 0};
+	struct engine_peer_change change = {.n_allowed_ips = 1, .allowed_ips = &everything};
+	struct engine_peer_info sum = {0};
+	struct simnet net;
+	struct sim_node *a, *b;
+	struct sim_stream *there, *back;
+	uint16_t keepalive = 25;
+
+	(void)unused;
+	sim_init(&net);
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	memcpy(change.public_key, a->key, 32);
+	assert_int_equal(engine_change_peer(b->engine, net.now_us, &change), 0);
+	memcpy(change.public_key, b->key, 32);
+	change.endpoint = &b->address;
+	assert_int_equal(engine_change_peer(a->engine, net.now_us, &change), 0);
+	sim_run(&net, 10 * S);
+	assert_int_equal(a->sent + b->sent, 0);
+	there = sim_stream_start(a, b, 10 * MS, 1 * S);
+	sim_run(&net, 500 * MS);
+	back = sim_stream_start(b, a, 10 * MS, 1 * S);
+	sim_run(&net, 5 * S);
+	assert_int_equal(there->arrived, 100); /* the first ones waited for the handshake */
+	assert_int_equal(back->arrived, 100);
+	change.persistent_keepalive_s = &keepalive;
+	assert_int_equal(engine_change_peer(a->engine, net.now_us, &change), 0);
+	engine_each_peer(a->engine, net.now_us, count_peer, &sum);
+	assert_int_equal(sum.n_allowed_ips, 1);
+	assert_int_equal(sum.persistent_keepalive_s, 25);
+	assert_true(sum.last_handshake_wall_us > SIM_WALL_US);
+	assert_true(addr_equal(&sum.endpoint, &b->address));
+	sim_run(&net, 1000 * S);
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	engine_replace_peers(a->engine);
+	sum.n_allowed_ips = 0;
+	engine_each_peer(a->engine, net.now_us, count_peer, &sum);
+	assert_int_equal(sum.n_allowed_ips, 0);
+	sim_deinit(&net);
+}
+
+/* A new own key: the old sessions end, and who knows the new one is reached under it. */
+static void test_new_key(void **unused)
+{
+	static const uint8_t private_key[32] = {42};
+	struct simnet net;
+	struct sim_node *a, *b;
+	struct sim_peer to_b;
+
+	(void)unused;
+	sim_init(&net);
+	a = sim_node_new(&net, 1, "203.0.113.1:1000");
+	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	sim_relay_new(&net, "198.51.100.1:7777");
+	sim_meet(a, b, true, true);
+	sim_run(&net, 5 * S);
+	assert_int_equal(engine_set_private_key(b->engine, private_key), 0);
+	engine_public_key(b->engine, b->key);
+	b->due_us = 0;
+	to_b = (struct sim_peer){b, DATAPLANE_BACKEND_ENGINE, NULL};
+	sim_party(a, &to_b, 1);
+	sim_run(&net, 10 * S);
+	assert_connected(b, a, DATAPLANE_PATH_DIRECT);
+	assert_connected(a, b, DATAPLANE_PATH_DIRECT);
+	sim_deinit(&net);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_two_direct),
+		cmocka_unit_test(test_crossing),
+		cmocka_unit_test(test_relay_then_direct),
+		cmocka_unit_test(test_black_hole),
+		cmocka_unit_test(test_dead_while_idle),
+		cmocka_unit_test(test_roaming),
+		cmocka_unit_test(test_stock),
+		cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_replay),
+		cmocka_unit_test(test_psk),
+		cmocka_unit_test(test_large_party),
+		cmocka_unit_test(test_rates),
+		cmocka_unit_test(test_data_to_nobody),
+		cmocka_unit_test(test_hour),
+		cmocka_unit_test(test_punch),
+		cmocka_unit_test(test_late_joiner),
+		cmocka_unit_test(test_relay_states),
+		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_ping),
+		cmocka_unit_test(test_under_load),
+		cmocka_unit_test(test_lossy),
+		cmocka_unit_test(test_away),
+		cmocka_unit_test(test_plan_change),
+		cmocka_unit_test(test_party_conflict),
+		cmocka_unit_test(test_manual),
+		cmocka_unit_test(test_new_key),
+	};
+
+	if (sodium_init() < 0)
+		return 1;
+	log_init("test_engine", getenv("V") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
