@@ -1,0 +1,55 @@
+/* quota.h - how much one member, and one address on the internet, may ask of the relay.
+ *
+ * A member's quota counts bytes and packets at once. It is kept as two points in time: when the
+ * traffic so far would have passed at exactly the permitted rate. A packet is refused while either
+ * lies more than QUOTA_BURST_US ahead. All zeros is an unused quota.
+ *
+ * Sources are addresses nobody has authenticated: each may have so many handshakes and so many
+ * STUN answers a second. IPv6 counts by /64, since a host has all of one. The table is fixed;
+ * whoever was not heard for longest in a set gives way, and a keyed hash chooses the set, so nobody
+ * can choose whom to displace.
+ */
+#ifndef LANRAGE_NAT_RELAY_QUOTA_H
+#define LANRAGE_NAT_RELAY_QUOTA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+#include "common/clock.h"
+#include "svc-dataplane/bucket.h"
+
+#define QUOTA_BURST_US (250 * CLOCK_MS)
+
+struct quota_limit {
+	uint64_t bytes_per_second;
+	uint32_t packets_per_second;
+};
+
+struct quota {
+	uint64_t bytes_ns;
+	uint64_t packets_ns;
+};
+
+/* Whether a packet of this length may pass now; counts it if so. */
+bool quota_take(struct quota *quota, const struct quota_limit *limit, uint64_t now_us,
+		size_t length);
+
+enum source_use {
+	SOURCE_HANDSHAKE,
+	SOURCE_STUN,
+	SOURCE_USES,
+};
+
+/* A household or a LAN party behind one address fits; a flood does not. */
+#define SOURCE_HANDSHAKES ((struct bucket_limit){.per_second = 50, .burst = 100})
+#define SOURCE_STUNS	  ((struct bucket_limit){.per_second = 50, .burst = 100})
+
+struct sources;
+int sources_new(struct sources **sources);
+void sources_free(struct sources *sources);
+bool sources_take(struct sources *sources, uint64_t now_us, const struct addr *from,
+		  enum source_use use);
+
+#endif
