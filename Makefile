@@ -10,6 +10,8 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 CC     := $(if $(filter default,$(origin CC)),gcc,$(CC))
 Q      := $(if $(V),,@)
+JOBS   ?= $(shell nproc)
+SUBMAKE = $(MAKE) --no-print-directory -j$(JOBS)
 say     = $(if $(V),,@printf '  %-8s %s\n' "$(1)" "$(patsubst $(BUILD)/%,%,$(2))")
 
 LIBS_BUS       := libprotobuf-c libuv libsodium
@@ -30,7 +32,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(if $(SANITIZE),-fsanitize=$(
 # ---- what is built from what
 
 COMMON  := $(addprefix common/,error.c log.c clock.c addr.c config.c text.c)
-SERVICE := $(COMMON) $(addprefix common/,loop.c service.c bus.c)
+SERVICE := $(COMMON) $(addprefix common/,loop.c service.c bus.c pb.c)
 WIREGUARD := $(addprefix svc-dataplane/,aead.c noise.c cookie.c replay.c timers.c session.c frame.c)
 RENDEZVOUS := $(addprefix svc-control/,rendezvous_codec.c websocket.c login.c)
 
@@ -46,15 +48,16 @@ SRC_lanrage-dataplane := $(SERVICE) $(WIREGUARD) $(addprefix svc-dataplane/, \
 PB_lanrage-dataplane  := ipc dataplane
 LIB_lanrage-dataplane := $(call pkg,$(LIBS_BUS) libmnl) $(NNG) -lb2 -lpthread
 
-SRC_lanrage-nat := $(SERVICE) $(addprefix svc-nat/,main.c service.c dispatch.c codec.c stun.c) \
+SRC_lanrage-nat := $(SERVICE) $(addprefix svc-nat/,main.c service.c dispatch.c codec.c stun.c \
+	addresses.c candidates.c behaviour.c pipe.c relays.c plan.c why.c neighbour.c report.c) \
 	svc-dataplane/codec.c
 PB_lanrage-nat  := ipc dataplane nat
 LIB_lanrage-nat := $(call pkg,$(LIBS_BUS) libmnl) $(NNG)
 
 SRC_lanrage-control := $(SERVICE) $(RENDEZVOUS) $(addprefix svc-control/, \
 	main.c service.c dispatch.c codec.c keyholder.c code.c invite.c announcement.c \
-	sealed_codec.c database.c settings.c party.c rendezvous.c operation.c handover.c \
-	announce.c) svc-dataplane/codec.c svc-nat/codec.c svc-nat/relay/ticket.c
+	sealed_codec.c database.c settings.c party.c rendezvous.c operation.c membership.c \
+	hosting.c arrival.c farewell.c tickets.c handover.c announce.c) svc-dataplane/codec.c svc-nat/codec.c svc-nat/relay/ticket.c
 PB_lanrage-control  := ipc dataplane nat control rendezvous
 LIB_lanrage-control := $(call pkg,$(LIBS_BUS) libwebsockets sqlite3) $(NNG) -lpthread
 
@@ -68,17 +71,23 @@ SRC_lanrage-browser := $(SERVICE) $(addprefix svc-browser/,main.c service.c disp
 PB_lanrage-browser  := ipc browser
 LIB_lanrage-browser := $(call pkg,$(LIBS_BUS)) $(NNG)
 
-SRC_lanrage-api := $(SERVICE) $(addprefix svc-api/,main.c service.c) \
-	svc-dataplane/codec.c svc-nat/codec.c svc-control/codec.c svc-metrics/codec.c \
-	svc-browser/codec.c
+SRC_lanrage-api := $(SERVICE) $(addprefix svc-api/,main.c service.c http.c webfiles.c routes.c \
+	auth.c target.c body.c clean.c reply.c gather.c snapshot.c supervision.c logtail.c \
+	handle_status.c handle_party.c handle_peers.c handle_settings.c handle_logs.c \
+	handle_servers.c view.c view_status.c view_peers.c view_settings.c view_servers.c \
+	view_system.c) svc-dataplane/codec.c svc-nat/codec.c svc-control/codec.c \
+	svc-metrics/codec.c svc-browser/codec.c
 PB_lanrage-api  := ipc dataplane nat control metrics browser
 LIB_lanrage-api := $(call pkg,$(LIBS_BUS) jansson) $(NNG) -lcivetweb -lpthread
 
-SRC_lanrage := common/error.c common/clock.c $(wildcard svc-api/cli/*.c)
+SRC_lanrage := common/error.c common/text.c svc-api/clean.c svc-api/logtail.c \
+	$(wildcard svc-api/cli/*.c)
 LIB_lanrage := $(call pkg,libcurl jansson)
 
-SRC_lanrage-server := $(COMMON) common/loop.c svc-control/rendezvous_codec.c svc-nat/stun.c \
-	svc-nat/relay/ticket.c $(wildcard svc-control/server/*.c)
+SRC_lanrage-server := $(COMMON) common/loop.c common/service.c $(RENDEZVOUS) svc-nat/stun.c \
+	svc-nat/relay/ticket.c $(addprefix svc-control/server/, \
+	main.c service.c dispatch.c session.c admission.c authority.c parties.c invites.c relays.c \
+	presence.c limits.c lease.c store_sqlite.c signing.c listener.c stunport.c)
 PB_lanrage-server  := rendezvous
 LIB_lanrage-server := $(call pkg,$(LIBS_SERVER)) -linih
 
@@ -141,6 +150,8 @@ $(BUILD)/bin/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(SRC_$(1))) \
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
+# The page is also built into lanrage-api (svc-api/webfiles.c), which serves that copy.
+$(BUILD)/obj/svc-api/webfiles.o: $(wildcard svc-api/web/*.*)
 web:
 	@mkdir -p $(BUILD)/web
 	$(Q)cp -u svc-api/web/*.html svc-api/web/*.css svc-api/web/*.js $(BUILD)/web/
@@ -151,7 +162,14 @@ $(BUILD)/modules.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(MODULES)) \
 	@rm -f $@
 	$(Q)$(AR) rcsTP $@ $^
 
-$(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(BUILD)/modules.a
+# What several unit tests share.
+UNIT_SHARED := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
+$(BUILD)/unit.a: $(UNIT_SHARED)
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(BUILD)/unit.a $(BUILD)/modules.a
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) -lcmocka
@@ -180,10 +198,10 @@ test-deps: deps
 	$(Q)deploy/packages/install.sh test
 
 up: deps
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(SUBMAKE) all
 	$(Q)BUILD=$(BUILD) SERVER=$(SERVER) deploy/run.sh up
 up-server: deps
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(SUBMAKE) all
 	$(Q)BUILD=$(BUILD) LISTEN=$(LISTEN) RELAY_LISTEN=$(RELAY_LISTEN) deploy/run.sh up-server
 down:
 	$(Q)BUILD=$(BUILD) deploy/run.sh down
@@ -209,21 +227,21 @@ format-check:
 
 # Every unit test, with sanitizers.
 unit:
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined CC=$(CC) unit-run
+	$(Q)$(SUBMAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined CC=$(CC) unit-run
 unit-run: $(UNIT:%=$(BUILD)/tests/%)
 	$(Q)for test in $^; do echo "== $$test"; $$test || exit 1; done
 .PHONY: unit-run
 
 clang-check:
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang programs
+	$(Q)$(SUBMAKE) BUILD=$(BUILD)/clang CC=clang programs
 
 # Each fuzz target for FUZZ_SECONDS (short in CI, long by `make fuzz FUZZ_SECONDS=3600`).
 FUZZ_SECONDS ?= 600
 fuzz:
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang \
+	$(Q)$(SUBMAKE) BUILD=$(BUILD)/fuzz CC=clang \
 		SANITIZE=fuzzer-no-link,address,undefined FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz-run
 fuzz-short:
-	$(Q)$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=5
+	$(Q)$(SUBMAKE) fuzz FUZZ_SECONDS=5
 fuzz-run: $(FUZZ:%=$(BUILD)/tests/%)
 	$(Q)for target in $(FUZZ); do \
 		name=$${target#fuzz_}; mkdir -p $(BUILD)/corpus/$$name; echo "== $$target"; \
@@ -233,12 +251,17 @@ fuzz-run: $(FUZZ:%=$(BUILD)/tests/%)
 	done
 .PHONY: fuzz-run
 
-scenario: $(TEST_TOOLS)
-	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 -m pytest -p no:cacheprovider -q tests/scenario $(PYTEST)
+test-tools: $(TEST_TOOLS)
+.PHONY: test-tools
+scenario: all test-tools
+	$(Q)LANRAGE_BUILD=$(BUILD) LANRAGE_SANITIZE=$(SANITIZE) /usr/bin/python3 -m pytest -p no:cacheprovider -q tests/scenario $(PYTEST)
 
 check: format-check unit
 
 # Everything; ends with the scenario runner's totals.
 test: test-deps
-	$(Q)$(MAKE) --no-print-directory all clang-check check fuzz-short
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined all scenario
+	$(Q)$(SUBMAKE) all clang-check
+	$(Q)$(SUBMAKE) check
+	$(Q)$(SUBMAKE) fuzz-short
+	$(Q)$(SUBMAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined all test-tools
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined scenario

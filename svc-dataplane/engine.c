@@ -9,14 +9,14 @@
 #define SWEEP_US (10 * CLOCK_SECOND)
 
 int engine_new(struct engine **engine, const struct engine_ops *ops,
-	       const uint8_t private_key[DATAPLANE_KEY_SIZE], uint64_t reserved_tai_s)
+	       const uint8_t private_key[DATAPLANE_KEY_SIZE], uint64_t reserved_s)
 {
 	struct engine *new = calloc(1, sizeof(*new));
 	int result;
 
 	if (!new)
 		return -ENOMEM;
-	result = context_init(&new->context, ops, private_key, reserved_tai_s);
+	result = context_init(&new->context, ops, private_key, reserved_s);
 	if (result < 0) {
 		context_deinit(&new->context);
 		free(new);

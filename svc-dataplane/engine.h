@@ -42,22 +42,24 @@ struct engine_ops {
 	/* An answer to engine_probe(); result NULL on failure, then error is a negative errno. */
 	void (*probed)(void *data, uint64_t cookie, int error,
 		       const struct dataplane_probe_result *result);
-	/* TAI64N seconds up to which timestamps may be used, to be stored BEFORE they are. Called
-	 * seldom (the engine reserves 60 s at a time). */
-	void (*reserve_timestamp)(void *data, uint64_t until_tai_s);
+	/* Seconds since 1970 up to which timestamps may be used, to be stored BEFORE they are.
+	 * Called seldom (the engine reserves 60 s at a time). */
+	void (*reserve_timestamp)(void *data, uint64_t until_s);
 	uint64_t (*wall_us)(void *data);
 	void (*random)(void *data, void *bytes, size_t length);
 	void *data;
 };
 
-/* private_key is copied. reserved_tai_s: what was stored last, 0 if nothing. -ENOMEM. */
+/* private_key is copied. reserved_s: what was stored last, 0 if nothing. -ENOMEM. */
 int engine_new(struct engine **engine, const struct engine_ops *ops,
-	       const uint8_t private_key[DATAPLANE_KEY_SIZE], uint64_t reserved_tai_s);
+	       const uint8_t private_key[DATAPLANE_KEY_SIZE], uint64_t reserved_s);
 void engine_free(struct engine *engine);
 void engine_public_key(const struct engine *engine, uint8_t key[DATAPLANE_KEY_SIZE]);
 
 /* Desired state; reconciled at once. -ESTALE for an older revision. Sessions, paths and counters
- * of peers that stay are kept. Peers set through uapi stay too. -EEXIST, -ENOMEM. */
+ * of peers that stay are kept. Peers set through uapi stay too. -EEXIST, -ENOMEM, -ENOSPC (more
+ * relays than fit). Call engine_poll() afterwards: new work is marked due, only part of it is sent
+ * at once. */
 int engine_set_party(struct engine *engine, uint64_t now_us, const struct dataplane_party *party);
 int engine_set_plan(struct engine *engine, uint64_t now_us, const struct dataplane_plan *plan);
 
@@ -66,11 +68,13 @@ void engine_receive(struct engine *engine, uint64_t now_us, const struct addr *f
 		    size_t length);
 /* An inner IP packet from the interface, with ENGINE_HEADROOM before and ENGINE_TAILROOM behind. */
 void engine_transmit(struct engine *engine, uint64_t now_us, uint8_t *packet, size_t length);
-/* Runs due timers; returns when it wants to be called next (CLOCK_NEVER: no timer). */
+/* Runs due timers; time never goes back inside the engine, so the clock of a whole batch will do.
+ * Read the sockets first after a long pause, or silence is mistaken for a dead path. Returns when
+ * it wants to be called next (CLOCK_NEVER: no timer). */
 uint64_t engine_poll(struct engine *engine, uint64_t now_us);
 
 /* One probe along the active path; ops.probed is called with this cookie within 1 s. -ENOENT,
- * -ENETUNREACH. */
+ * -ENETUNREACH, -EOPNOTSUPP for a peer that is no engine, -EBUSY while 8 are under way. */
 int engine_probe(struct engine *engine, uint64_t now_us, const uint8_t key[DATAPLANE_KEY_SIZE],
 		 uint64_t cookie);
 

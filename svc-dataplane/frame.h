@@ -17,7 +17,8 @@
  *     u32 flags     bit 0: the prober's data goes along this path (its active path)
  *     u32 received  how many probes came along this path so far, as the replier counts
  *     a PROBE_REPLY goes back along the path the PROBE came by, and carries besides:
- *     u8 family (4, 6, 0 none), u8 zero, u16 port, 16 bytes ip: the address the PROBE came from
+ *     u8 family (4, 6, 0 none), u8 zero, u16 port, 16 bytes ip: the address the PROBE came from;
+ *     none when it came over a relay, which alone could tell
  *
  *   TICKET          body = one ticket (svc-nat/relay/ticket.h); member -> relay
  *   TICKET_REPLY    u8 status (enum frame_ticket_status), u8 slot, u16 number (the member's own),

@@ -187,10 +187,10 @@ uint64_t keystore_reserved(const struct keystore *keystore)
 	return until;
 }
 
-int keystore_reserve(const struct keystore *keystore, uint64_t until_tai_s)
+int keystore_reserve(const struct keystore *keystore, uint64_t until_s)
 {
-	return file_write(keystore, FILE_TIMESTAMP, (const uint8_t *)&until_tai_s,
-			  sizeof(until_tai_s));
+	return file_write(keystore, FILE_TIMESTAMP, (const uint8_t *)&until_s,
+			  sizeof(until_s));
 }
 
 static enum file_kind kind_of(enum keystore_body which)

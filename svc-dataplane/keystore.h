@@ -38,7 +38,7 @@ int keystore_private_key(const struct keystore *keystore, uint8_t key[DATAPLANE_
 
 /* The stored mark, 0 when there is none. */
 uint64_t keystore_reserved(const struct keystore *keystore);
-int keystore_reserve(const struct keystore *keystore, uint64_t until_tai_s);
+int keystore_reserve(const struct keystore *keystore, uint64_t until_s);
 
 int keystore_save(const struct keystore *keystore, enum keystore_body which, const uint8_t *body,
 		  size_t length);

@@ -33,7 +33,7 @@ struct packetloop {
 	struct underlay *underlay;
 	struct stunpipe *stun;
 	void (*wake)(void *data);
-	void (*reserve)(void *data, uint64_t until_tai_s);
+	void (*reserve)(void *data, uint64_t until_s);
 	void *data;
 
 	int epoll_fd, timer_fd, wake_fd;
@@ -120,11 +120,11 @@ static void engine_probed(void *data, uint64_t cookie, int error,
 	loop->wake(loop->data);
 }
 
-static void engine_reserve(void *data, uint64_t until_tai_s)
+static void engine_reserve(void *data, uint64_t until_s)
 {
 	struct packetloop *loop = data;
 
-	loop->reserve(loop->data, until_tai_s);
+	loop->reserve(loop->data, until_s);
 }
 
 static uint64_t engine_wall(void *data)
@@ -346,7 +346,7 @@ static int open_engine(struct packetloop *loop, const struct packetloop_config *
 		.data = loop,
 	};
 
-	return engine_new(&loop->engine, &ops, config->private_key, config->reserved_tai_s);
+	return engine_new(&loop->engine, &ops, config->private_key, config->reserved_s);
 }
 
 int packetloop_new(struct packetloop **out, const struct packetloop_config *config,

@@ -36,11 +36,11 @@ struct packetloop_config {
 	struct underlay *underlay;
 	struct stunpipe *stun; /* NULL: STUN is dropped */
 	const uint8_t *private_key;
-	uint64_t reserved_tai_s;
+	uint64_t reserved_s;
 	/* Both are called on the packet thread (or from packetloop_call() when it is not running):
 	 * there is something to take; and engine_ops.reserve_timestamp. */
 	void (*wake)(void *data);
-	void (*reserve)(void *data, uint64_t until_tai_s);
+	void (*reserve)(void *data, uint64_t until_s);
 	void *data;
 };
 

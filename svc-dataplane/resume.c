@@ -199,43 +199,43 @@ int resume_plan(struct resume *resume, struct dataplane_plan *plan)
 /* ---- the mark ---- */
 
 /* With the mutex held. */
-static void move_mark(struct resume *resume, uint64_t until_tai_s)
+static void move_mark(struct resume *resume, uint64_t until_s)
 {
 	int result;
 
-	if (until_tai_s <= resume->mark_tai_s)
+	if (until_s <= resume->mark_s)
 		return;
-	result = keystore_reserve(&resume->keystore, until_tai_s);
+	result = keystore_reserve(&resume->keystore, until_s);
 	if (result < 0)
 		log_err("state: cannot store the timestamp mark in %s: %s",
 			resume->keystore.directory, strerror(-result));
 	/* Asking again for every packet would make a full disk worse. */
-	resume->mark_tai_s = until_tai_s;
+	resume->mark_s = until_s;
 }
 
-uint64_t resume_mark(struct resume *resume, uint64_t now_tai_s)
+uint64_t resume_mark(struct resume *resume, uint64_t now_s)
 {
 	uint64_t before = keystore_reserved(&resume->keystore);
 
-	resume->mark_tai_s = before;
-	resume_advance(resume, before > now_tai_s ? before : now_tai_s);
+	resume->mark_s = before;
+	resume_advance(resume, before > now_s ? before : now_s);
 	return before;
 }
 
-bool resume_reserve(struct resume *resume, uint64_t until_tai_s)
+bool resume_reserve(struct resume *resume, uint64_t until_s)
 {
 	bool close;
 
 	pthread_mutex_lock(&resume->mutex);
-	move_mark(resume, until_tai_s);
-	close = resume->mark_tai_s - until_tai_s < RESUME_AHEAD_S / 2;
+	move_mark(resume, until_s);
+	close = resume->mark_s - until_s < RESUME_AHEAD_S / 2;
 	pthread_mutex_unlock(&resume->mutex);
 	return close;
 }
 
-void resume_advance(struct resume *resume, uint64_t until_tai_s)
+void resume_advance(struct resume *resume, uint64_t until_s)
 {
 	pthread_mutex_lock(&resume->mutex);
-	move_mark(resume, until_tai_s + RESUME_AHEAD_S);
+	move_mark(resume, until_s + RESUME_AHEAD_S);
 	pthread_mutex_unlock(&resume->mutex);
 }

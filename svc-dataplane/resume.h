@@ -28,7 +28,7 @@ struct resume {
 	} stored[KEYSTORE_BODIES]; /* as on disk, so that only changes are written */
 
 	pthread_mutex_t mutex; /* both threads may move the mark */
-	uint64_t mark_tai_s;   /* on disk */
+	uint64_t mark_s;       /* on disk */
 };
 
 void resume_init(struct resume *resume, const char *directory);
@@ -44,10 +44,10 @@ int resume_party(struct resume *resume, struct dataplane_party *party);
 int resume_plan(struct resume *resume, struct dataplane_plan *plan);
 
 /* The mark of the process before, for engine_new(), and stores one to work with. */
-uint64_t resume_mark(struct resume *resume, uint64_t now_tai_s);
+uint64_t resume_mark(struct resume *resume, uint64_t now_s);
 /* On any thread: makes sure that `until` is on disk. True when it is getting close, and
  * resume_advance() should be called on the service thread. */
-bool resume_reserve(struct resume *resume, uint64_t until_tai_s);
-void resume_advance(struct resume *resume, uint64_t until_tai_s);
+bool resume_reserve(struct resume *resume, uint64_t until_s);
+void resume_advance(struct resume *resume, uint64_t until_s);
 
 #endif

@@ -271,12 +271,12 @@ static void wake(void *data)
 }
 
 /* Called there. */
-static void reserve(void *data, uint64_t until_tai_s)
+static void reserve(void *data, uint64_t until_s)
 {
 	struct dataplane *dataplane = data;
 
-	if (resume_reserve(&dataplane->resume, until_tai_s)) {
-		dataplane->mark_wanted_tai_s = until_tai_s;
+	if (resume_reserve(&dataplane->resume, until_s)) {
+		dataplane->mark_wanted_s = until_s;
 		loop_wake_send(&dataplane->wake);
 	}
 }
@@ -305,7 +305,7 @@ static void paths_changed(struct dataplane *dataplane)
 static void on_wake(void *data)
 {
 	struct dataplane *dataplane = data;
-	uint64_t mark = atomic_exchange(&dataplane->mark_wanted_tai_s, 0);
+	uint64_t mark = atomic_exchange(&dataplane->mark_wanted_s, 0);
 	struct packetloop_event event;
 	struct packetloop_result result;
 
@@ -373,7 +373,7 @@ static void drain(struct dataplane *dataplane)
 static int open_packets(struct dataplane *dataplane, struct error *error)
 {
 	int stun = service_fd("stun");
-	uint64_t now_tai_s = clock_wall_us() / CLOCK_SECOND;
+	uint64_t now_s = clock_wall_us() / CLOCK_SECOND;
 	struct packetloop_config config = {
 		.device = &dataplane->device,
 		.private_key = dataplane->uapi_device.private_key,
@@ -394,7 +394,7 @@ static int open_packets(struct dataplane *dataplane, struct error *error)
 		config.stun = &dataplane->stun;
 	}
 	config.underlay = dataplane->underlay;
-	config.reserved_tai_s = resume_mark(&dataplane->resume, now_tai_s);
+	config.reserved_s = resume_mark(&dataplane->resume, now_s);
 	return packetloop_new(&dataplane->packets, &config, error);
 }
 

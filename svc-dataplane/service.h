@@ -43,7 +43,7 @@ struct dataplane {
 	struct loop_timer interface_timer; /* runs while setting it up fails */
 	struct loop_timer paths_timer;	   /* runs while paths changed since they were stored */
 	bool paths_changed;
-	_Atomic uint64_t mark_wanted_tai_s; /* to move the stored mark beyond; 0: nothing to do */
+	_Atomic uint64_t mark_wanted_s; /* to move the stored mark beyond; 0: nothing to do */
 
 	uint64_t last_cookie;
 	struct probe_call probes[BUS_CALLS_MAX];

@@ -20,9 +20,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TICKET_SIZE	   176
-#define TICKET_LIFETIME_S  86400
-#define TICKET_SCOPE_SIZE  16
+#define TICKET_SIZE	       176
+#define TICKET_LIFETIME_S      86400
+#define TICKET_SCOPE_SIZE      16
 #define TICKET_SIGNING_ID_SIZE 8
 
 struct ticket {
