@@ -1,0 +1,150 @@
+/* codec.h - the interface of svc-nat: its requests and events as checked plain structs.
+ *
+ * Same rules as svc-dataplane/codec.h: encode allocates *bytes and returns the length or a negative
+ * errno; decode returns 0 or -EBADMSG and fills arrays that the matching _clear() frees.
+ */
+#ifndef LANRAGE_NAT_CODEC_H
+#define LANRAGE_NAT_CODEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/addr.h"
+#include "svc-dataplane/codec.h"
+
+#define NAT_STUN_SERVERS_MAX  8
+#define NAT_RELAYS_MAX	      DATAPLANE_RELAYS_MAX
+#define NAT_MEMBER_RELAYS_MAX 2 /* a member keeps bound to its two best */
+#define NAT_PUBLIC_MAX	      4
+
+enum nat_request {
+	NAT_SET_DESIRED = 1, /* struct nat_desired -> (); by control. -ESTALE */
+	NAT_GET_STATE,	     /* () -> struct nat_state; by control, api, metrics */
+};
+
+enum nat_event {
+	NAT_EVENT_CANDIDATES = 1, /* (): candidates or chosen relays changed: announce them */
+	NAT_EVENT_STATE,	  /* (): anything else in nat_state changed */
+};
+
+enum nat_candidate_kind {
+	NAT_CANDIDATE_HOST = 0, /* an own address */
+	NAT_CANDIDATE_STUN,	/* as a STUN server saw us */
+	NAT_CANDIDATE_PEER,	/* as a peer or relay saw us */
+	NAT_CANDIDATE_MAPPED,	/* a port mapping the router gave (PCP, NAT-PMP, UPnP) */
+	NAT_CANDIDATE_KINDS,
+};
+
+struct nat_candidate {
+	struct addr address;
+	enum nat_candidate_kind kind;
+};
+
+/* RFC 4787 sections 4.1 and 5, by the tests of RFC 5780. */
+enum nat_behaviour {
+	NAT_UNKNOWN = 0,
+	NAT_NONE, /* the public address is an own one */
+	NAT_ENDPOINT_INDEPENDENT,
+	NAT_ADDRESS_DEPENDENT,
+	NAT_ADDRESS_AND_PORT_DEPENDENT,
+	NAT_BLOCKED, /* no STUN server answers at all */
+	NAT_BEHAVIOURS,
+};
+/* "unknown", "none", "endpoint-independent", … */
+const char *nat_behaviour_text(enum nat_behaviour behaviour);
+
+struct nat_relay {
+	uint8_t public_key[DATAPLANE_KEY_SIZE];
+	char name[DATAPLANE_NAME_MAX];
+	size_t n_endpoints;
+	struct addr endpoints[2];
+	size_t ticket_length;
+	uint8_t ticket[DATAPLANE_TICKET_MAX];
+};
+
+struct nat_member {
+	uint8_t public_key[DATAPLANE_KEY_SIZE]; /* WireGuard */
+	uint16_t number;
+	enum dataplane_backend backend;
+	char name[DATAPLANE_NAME_MAX];
+	bool online; /* as the server says; a hint only */
+	size_t n_candidates;
+	struct nat_candidate candidates[DATAPLANE_CANDIDATES_MAX];
+	size_t n_relays;
+	uint8_t relays[NAT_MEMBER_RELAYS_MAX][DATAPLANE_KEY_SIZE]; /* where it is bound */
+	enum nat_behaviour mapping, filtering;			   /* as it announced */
+};
+
+/* What control knows: whom to reach, where to ask. active false: in no party, stay quiet (own
+ * candidates are still gathered when stun_servers are given, so that a join is quick). */
+struct nat_desired {
+	struct dataplane_revision revision;
+	bool active;
+	size_t n_stun_servers;
+	struct addr stun_servers[NAT_STUN_SERVERS_MAX];
+	size_t n_relays;
+	struct nat_relay *relays;
+	size_t n_members;
+	struct nat_member *members;
+	struct addr_prefix virtual_prefix; /* own addresses in it are no candidates */
+};
+
+struct nat_relay_state {
+	uint8_t public_key[DATAPLANE_KEY_SIZE];
+	char name[DATAPLANE_NAME_MAX];
+	enum dataplane_relay_state state;
+	struct addr endpoint;
+	uint32_t rtt_us; /* DATAPLANE_UNKNOWN */
+	char reason[DATAPLANE_REASON_MAX];
+	bool chosen; /* one of ours: announced to the others */
+};
+
+/* Why a peer has no direct path; one cause each. */
+enum nat_cause {
+	NAT_CAUSE_NONE = 0, /* it is direct */
+	NAT_CAUSE_TRYING,   /* still within the first seconds */
+	NAT_CAUSE_OFFLINE,
+	NAT_CAUSE_NO_CANDIDATES, /* it announced none of a family we have */
+	NAT_CAUSE_BOTH_SYMMETRIC,
+	NAT_CAUSE_SYMMETRIC_AND_FILTERED, /* one symmetric, the other port-dependent filtering */
+	NAT_CAUSE_UDP_BLOCKED_HERE,
+	NAT_CAUSE_UDP_BLOCKED_THERE,
+	NAT_CAUSE_BLOCKED_BETWEEN, /* both behave well, yet nothing comes through */
+	NAT_CAUSE_NO_RELAY,	   /* not even a relay */
+	NAT_CAUSES,
+};
+/* One sentence of cause and remedy; NULL for NAT_CAUSE_NONE. */
+const char *nat_cause_text(enum nat_cause cause);
+
+struct nat_reason {
+	uint8_t public_key[DATAPLANE_KEY_SIZE];
+	enum nat_cause cause;
+};
+
+struct nat_state {
+	struct dataplane_revision desired; /* in force */
+	size_t n_candidates;
+	struct nat_candidate candidates[DATAPLANE_CANDIDATES_MAX];
+	size_t n_chosen_relays;
+	uint8_t chosen_relays[NAT_MEMBER_RELAYS_MAX][DATAPLANE_KEY_SIZE];
+	enum nat_behaviour mapping, filtering;
+	size_t n_public;
+	struct addr public[NAT_PUBLIC_MAX]; /* with the tunnel's mapped port */
+	size_t n_relays;
+	struct nat_relay_state relays[NAT_RELAYS_MAX];
+	size_t n_reasons;
+	struct nat_reason *reasons;
+	uint64_t announce_counter; /* grows with each change worth announcing */
+};
+
+ssize_t nat_desired_encode(const struct nat_desired *desired, uint8_t **bytes);
+int nat_desired_decode(struct nat_desired *desired, const uint8_t *bytes, size_t length);
+void nat_desired_clear(struct nat_desired *desired);
+
+ssize_t nat_state_encode(const struct nat_state *state, uint8_t **bytes);
+int nat_state_decode(struct nat_state *state, const uint8_t *bytes, size_t length);
+void nat_state_clear(struct nat_state *state);
+
+#endif
