@@ -26,7 +26,7 @@ HARDENING := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-D_FORTIFY_SOURCE=
              $(if $(filter gcc,$(notdir $(CC))),-fstack-clash-protection -fcf-protection)
 CFLAGS    ?= -O2 -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -I$(BUILD)/proto $(WARNINGS) $(HARDENING) $(CFLAGS) \
-             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 # ---- what is built from what
@@ -57,7 +57,8 @@ LIB_lanrage-nat := $(call pkg,$(LIBS_BUS) libmnl) $(NNG)
 SRC_lanrage-control := $(SERVICE) $(RENDEZVOUS) $(addprefix svc-control/, \
 	main.c service.c dispatch.c codec.c keyholder.c code.c invite.c announcement.c \
 	sealed_codec.c database.c settings.c party.c rendezvous.c operation.c membership.c \
-	hosting.c arrival.c farewell.c tickets.c handover.c announce.c) svc-dataplane/codec.c svc-nat/codec.c svc-nat/relay/ticket.c
+	hosting.c arrival.c farewell.c tickets.c handover.c announce.c) svc-dataplane/codec.c \
+	svc-nat/codec.c svc-nat/relay/ticket.c
 PB_lanrage-control  := ipc dataplane nat control rendezvous
 LIB_lanrage-control := $(call pkg,$(LIBS_BUS) libwebsockets sqlite3) $(NNG) -lpthread
 

@@ -196,7 +196,12 @@ class Lab:
         parts = [node.logs() for node in self.nodes.values() if isinstance(node, Host)]
         return "\n".join(part for part in parts if part) or "(no program has written anything)"
 
-    def _stop_programs(self):
+    def complaints(self):
+        """Lines in which a sanitizer found fault with a program, from every log of every host."""
+        return [f"{node.name}: {line}" for node in self.nodes.values() if isinstance(node, Host)
+                for line in node.complaints()]
+
+    def stop_programs(self):
         """SIGTERM to what popen() started, and STOP_S for all of it to end in its own way."""
         processes = [process for node in self.nodes.values() for process in node.processes.values()]
         for process in processes:
@@ -211,7 +216,7 @@ class Lab:
         LANRAGE_LAB_KEEP=1 keeps the folder.
         """
         atexit.unregister(self.close)
-        self._stop_programs()
+        self.stop_programs()
         prefix = f"{self.id}-"
         netns.remove_namespaces([name for name in netns.namespaces() if name.startswith(prefix)])
         for wire in self._wires:

@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -10,6 +11,7 @@ from .wire import build_dir
 
 START_TIMEOUT_S = 30
 LOG_LINES = 80
+SANITIZER = re.compile(r"Sanitizer|runtime error:")
 
 
 def wait_until(condition, timeout, what, interval=0.05):
@@ -127,10 +129,21 @@ class Programs:
 
     # ---- after a failure ----
 
+    def _log_paths(self):
+        return sorted(glob.glob(f"{self.dir}/*.log") + glob.glob(f"{self.dir}/run/logs/*"))
+
+    def complaints(self):
+        """Lines of the logs that a sanitizer wrote."""
+        found = []
+        for path in self._log_paths():
+            with open(path, errors="replace") as file:
+                found += [line.rstrip() for line in file if SANITIZER.search(line)]
+        return found
+
     def logs(self):
         """The last lines of every log of this host."""
         parts = []
-        for path in sorted(glob.glob(f"{self.dir}/*.log") + glob.glob(f"{self.dir}/run/logs/*")):
+        for path in self._log_paths():
             with open(path, errors="replace") as file:
                 lines = file.readlines()[-LOG_LINES:]
             if lines:

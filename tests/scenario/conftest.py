@@ -28,6 +28,8 @@ def _lab():
         _open_labs.append(made)
         try:
             yield made
+            made.stop_programs()
+            assert made.complaints() == []
         finally:
             _open_labs.remove(made)
 

@@ -1,0 +1,132 @@
+#include "svc-api/cli/client.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ANSWER_MAX (4 << 20)
+
+static size_t take_bytes(char *bytes, size_t size, size_t n, void *data)
+{
+	struct answer *answer = data;
+	size_t length = size * n;
+	char *text;
+
+	if (length > ANSWER_MAX - answer->length)
+		return 0;
+	text = realloc(answer->text, answer->length + length + 1);
+	if (!text)
+		return 0;
+	memcpy(text + answer->length, bytes, length);
+	answer->text = text;
+	answer->length += length;
+	text[answer->length] = '\0';
+	return length;
+}
+
+static struct curl_slist *make_headers(const struct place *place)
+{
+	char token[sizeof(place->token) + 32];
+	struct curl_slist *headers;
+
+	(void)snprintf(token, sizeof(token), "Authorization: Bearer %s", place->token);
+	headers = curl_slist_append(NULL, token);
+	explicit_bzero(token, sizeof(token));
+	headers = curl_slist_append(headers, "Content-Type: application/json");
+	return curl_slist_append(headers, "Expect:");
+}
+
+/* The environment may name a proxy; this never goes through one. */
+static void set_options(CURL *curl, const char *method, const char *url, const char *body,
+			struct curl_slist *headers, struct answer *answer)
+{
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
+	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, 2000L);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)CLIENT_TIMEOUT_S);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+	if (body || strcmp(method, "POST") == 0)
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body ? body : "");
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+}
+
+static int say_no_answer(CURLcode code, const struct place *place, struct error *error)
+{
+	if (code == CURLE_COULDNT_CONNECT)
+		return error_set(error, -EAGAIN,
+				 "LANrage is starting, or its API at %s is down: try again in a "
+				 "few seconds, then see `lanrage logs api`",
+				 place->api);
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		return error_set(error, -ETIMEDOUT,
+				 "the API at %s does not answer; see `lanrage doctor`", place->api);
+	return error_set(error, -EIO, "the API at %s: %s; see `lanrage logs api`", place->api,
+			 curl_easy_strerror(code));
+}
+
+static int judge(struct answer *answer, struct error *error)
+{
+	const json_t *said;
+	const char *message;
+
+	answer->json = answer->text ? json_loadb(answer->text, answer->length, 0, NULL) : NULL;
+	if (answer->json && answer->status >= 200 && answer->status < 300)
+		return 0;
+	said = json_object_get(answer->json, "error");
+	message = json_string_value(json_object_get(said, "message"));
+	return error_set(error, answer->status == 503 ? -EAGAIN : -EREMOTEIO, "%s",
+			 message ? message
+				 : "the API's answer was not understood: does another program "
+				   "listen there, or one of another version?");
+}
+
+int client_ask(const struct place *place, const char *method, const char *path, json_t *body,
+	       struct answer *answer, struct error *error)
+{
+	CURL *curl = curl_easy_init();
+	struct curl_slist *headers = make_headers(place);
+	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	char url[2048];
+	CURLcode code = CURLE_OUT_OF_MEMORY;
+	long status = 0;
+
+	*answer = (struct answer){0};
+	(void)snprintf(url, sizeof(url), "http://%s/api/v1/%s", place->api, path);
+	if (curl && headers && (text || !body)) {
+		set_options(curl, method, url, text, headers, answer);
+		code = curl_easy_perform(curl);
+		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	}
+	answer->status = (int)status;
+	curl_slist_free_all(headers);
+	curl_easy_cleanup(curl);
+	json_decref(body);
+	free(text);
+	return code == CURLE_OK ? judge(answer, error) : say_no_answer(code, place, error);
+}
+
+void client_clear(struct answer *answer)
+{
+	json_decref(answer->json);
+	free(answer->text);
+	*answer = (struct answer){0};
+}
+
+char *client_escape(const char *name)
+{
+	char *escaped = malloc(3 * strlen(name) + 1);
+	char *to = escaped;
+
+	for (; to && *name; name++)
+		to += sprintf(to, "%%%02X", (unsigned char)*name);
+	if (to)
+		*to = '\0';
+	return escaped;
+}

@@ -1,0 +1,61 @@
+/* cmd_doctor.c - asks everything there is to ask, even where some of it is broken. */
+#include <stdio.h>
+
+#include "svc-api/cli/commands.h"
+#include "svc-api/cli/diagnosis.h"
+
+static void print(const struct diagnosis *diagnosis)
+{
+	for (size_t i = 0; i < diagnosis->n; i++) {
+		const struct check *check = &diagnosis->checks[i];
+
+		(void)printf("%-8s %-10s %s\n", check->ok ? "ok" : "problem", check->name,
+			     check->text);
+		if (!check->ok)
+			(void)printf("%-8s %-10s -> %s\n", "", "", check->remedy);
+	}
+}
+
+static void ask_api(const struct place *place, struct diagnosis *diagnosis)
+{
+	struct answer status, network = {0};
+	struct error error;
+	int r = client_ask(place, "GET", "status", NULL, &status, &error);
+
+	if (r == 0)
+		r = client_ask(place, "GET", "network", NULL, &network, &error);
+	if (r == 0) {
+		diagnosis_add(diagnosis, "page", NULL, "http://%s", place->api);
+		diagnosis_judge(diagnosis, status.json, network.json);
+	} else {
+		diagnosis_add(diagnosis, "page", "wait a few seconds; then see `lanrage logs api`",
+			      "%s", error.text);
+	}
+	client_clear(&status);
+	client_clear(&network);
+}
+
+int command_doctor(const struct invocation *invocation)
+{
+	struct diagnosis diagnosis = {0};
+	struct place place;
+	struct error error;
+
+	if (place_find(&place, invocation->run, &error) < 0) {
+		diagnosis_add(&diagnosis, "launcher",
+			      "`sudo make up`, or `sudo systemctl start lanrage`", "%s",
+			      error.text);
+	} else {
+		diagnosis_add(&diagnosis, "launcher", NULL, "runs in %s", place.run);
+		if (place_read_token(&place, &error) < 0)
+			diagnosis_add(&diagnosis, "token", "say sudo", "%s", error.text);
+		else
+			ask_api(&place, &diagnosis);
+	}
+	place_clear(&place);
+	if (wants_json(invocation))
+		say_own_json(diagnosis_json(&diagnosis));
+	else
+		print(&diagnosis);
+	return diagnosis_is_fine(&diagnosis) ? 0 : 1;
+}

@@ -1,0 +1,136 @@
+/* cmd_party.c - create, list, join, leave, invite. */
+#include <stdio.h>
+
+#include "svc-api/cli/commands.h"
+#include "svc-api/cli/table.h"
+
+static void print_invite(const json_t *invite)
+{
+	say_field("code", "%s", text_at(invite, "code"));
+	say_field("link", "%s", text_at(invite, "link"));
+	say_field("good until", "%s", text_at(invite, "expires_at"));
+	(void)printf("\nA friend types: lanrage join %s\n", text_at(invite, "code"));
+}
+
+/* body is taken over. */
+static int ask_invite(const struct invocation *invocation, const char *path, json_t *body)
+{
+	struct answer answer;
+
+	if (say_ask(invocation, "POST", path, body, &answer) != 0)
+		return 1;
+	if (wants_json(invocation))
+		say_json(&answer);
+	else
+		print_invite(answer.json);
+	client_clear(&answer);
+	return 0;
+}
+
+/* A word that is no UTF-8 cannot be put into JSON. value may be NULL. False with the words said. */
+static bool add_text(json_t *body, const char *key, const char *value)
+{
+	struct error error;
+
+	if (!value || json_object_set_new(body, key, json_string(value)) == 0)
+		return true;
+	json_decref(body);
+	error_set(&error, -1, "%s: this is not valid UTF-8", key);
+	(void)say_error(&error);
+	return false;
+}
+
+int command_create(const struct invocation *invocation)
+{
+	json_t *body = json_object();
+
+	if (!add_text(body, "name", invocation->arguments[0]) ||
+	    !add_text(body, "own_name", invocation->name))
+		return 1;
+	if (invocation->given & OPTION_LOCAL)
+		json_object_set_new(body, "local", json_true());
+	return ask_invite(invocation, "party", body);
+}
+
+int command_invite(const struct invocation *invocation)
+{
+	json_t *body = json_object();
+
+	if (invocation->given & OPTION_ONCE)
+		json_object_set_new(body, "once", json_true());
+	if (invocation->ttl_s)
+		json_object_set_new(body, "ttl_s", json_integer(invocation->ttl_s));
+	return ask_invite(invocation, "party/invite", body);
+}
+
+int command_join(const struct invocation *invocation)
+{
+	json_t *body = json_object();
+	struct answer answer;
+
+	if (!add_text(body, "code", invocation->arguments[0]) ||
+	    !add_text(body, "name", invocation->name))
+		return 1;
+	if (say_ask(invocation, "POST", "party/join", body, &answer) != 0)
+		return 1;
+	if (wants_json(invocation)) {
+		say_json(&answer);
+	} else {
+		const json_t *self = json_object_get(answer.json, "self");
+
+		say_field("party", "%s", text_at(json_object_get(answer.json, "party"), "name"));
+		say_field("you", "%s", text_at(self, "name"));
+		say_field("address", "%s", text_at(self, "virtual_ip"));
+	}
+	client_clear(&answer);
+	return 0;
+}
+
+int command_leave(const struct invocation *invocation)
+{
+	struct answer answer;
+
+	if (say_ask(invocation, "POST", "party/leave", NULL, &answer) != 0)
+		return 1;
+	if (wants_json(invocation))
+		say_json(&answer);
+	else
+		(void)puts("You have left the party.");
+	client_clear(&answer);
+	return 0;
+}
+
+static void print_party(const json_t *party)
+{
+	static const char *const title[] = {"PARTY", "HOST", "MEMBERS"};
+	char members[24];
+	struct table table;
+
+	(void)snprintf(members, sizeof(members), "%lld",
+		       (long long)json_integer_value(json_object_get(party, "members")));
+	const char *cells[] = {text_at(party, "name"), text_at(party, "host"), members};
+	table_init(&table, 3);
+	table_add(&table, title);
+	table_add(&table, cells);
+	table_print(&table, 0, stdout);
+	table_deinit(&table);
+}
+
+/* One at a time in this version, and a list all the same. */
+int command_party_list(const struct invocation *invocation)
+{
+	struct answer answer;
+	json_t *party;
+
+	if (say_ask(invocation, "GET", "status", NULL, &answer) != 0)
+		return 1;
+	party = json_object_get(answer.json, "party");
+	if (wants_json(invocation))
+		say_own_json(json_is_object(party) ? json_pack("[O]", party) : json_array());
+	else if (json_is_object(party))
+		print_party(party);
+	else
+		(void)puts("You are in no party.");
+	client_clear(&answer);
+	return 0;
+}

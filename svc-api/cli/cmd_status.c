@@ -1,0 +1,195 @@
+/* cmd_status.c - status, up, down, ui, metrics. */
+#include <stdio.h>
+#include <string.h>
+
+#include "svc-api/cli/commands.h"
+#include "svc-api/cli/duration.h"
+#include "svc-api/cli/table.h"
+
+static void print_party(const json_t *status)
+{
+	const json_t *party = json_object_get(status, "party");
+	const json_t *self = json_object_get(status, "self");
+
+	if (json_is_object(party))
+		say_field("party", "%s, host %s, members: %lld", text_at(party, "name"),
+			  *text_at(party, "host") ? text_at(party, "host") : "-",
+			  (long long)json_integer_value(json_object_get(party, "members")));
+	else if (json_is_null(json_object_get(self, "id")))
+		say_field("party", "unknown: the control service does not answer");
+	else
+		say_field("party", "none; begin one with `lanrage party create NAME`, or come to "
+				   "a friend's with `lanrage join CODE`");
+	say_field("you", "%s", text_at(self, "name"));
+	say_field("address", "%s", text_at(self, "virtual_ip"));
+}
+
+static void print_ways(const json_t *status)
+{
+	const json_t *server = json_object_get(status, "server");
+	const json_t *relay = json_object_get(status, "relay");
+	const json_t *nat = json_object_get(status, "nat");
+	char rtt[32];
+
+	if (*text_at(server, "url"))
+		say_field("server", "%s, %s", text_at(server, "url"),
+			  strcmp(text_at(server, "state"), "none") == 0 ? "not in use now"
+									: text_at(server, "state"));
+	else if (strcmp(text_at(server, "state"), "none") == 0)
+		say_field("server", "none set; `lanrage settings server_url ws://HOST:PORT`");
+	else
+		say_field("server", "%s", "");
+	if (json_is_object(relay))
+		say_field("relay", "%s, %s, %s", text_at(relay, "name"), text_at(relay, "state"),
+			  measure_at(relay, "rtt_ms", "ms", rtt));
+	else
+		say_field("relay", "%s", "");
+	say_field("router", "%s%s%s", text_at(nat, "mapping"),
+		  *text_at(nat, "filtering") ? ", filtering " : "", text_at(nat, "filtering"));
+}
+
+static void print_services(const json_t *services)
+{
+	static const char *const title[] = {"SERVICE", "STATE", "UP FOR", "RESTARTS"};
+	struct table table;
+	const char *name;
+	json_t *service;
+
+	table_init(&table, 4);
+	table_add(&table, title);
+	/* The macro wants a pointer that is not const, and only reads. */
+	json_object_foreach((json_t *)(uintptr_t)services, name, service)
+	{
+		const json_t *uptime = json_object_get(service, "uptime_s");
+		const json_t *count = json_object_get(service, "restarts");
+		char age[DURATION_TEXT_SIZE] = "", restarts[24] = "";
+
+		if (json_is_integer(uptime))
+			duration_format((uint64_t)json_integer_value(uptime), age);
+		if (json_is_integer(count))
+			(void)snprintf(restarts, sizeof(restarts), "%lld",
+				       (long long)json_integer_value(count));
+		const char *cells[] = {name, text_at(service, "state"), age, restarts};
+		table_add(&table, cells);
+	}
+	(void)putchar('\n');
+	table_print(&table, 0, stdout);
+	table_deinit(&table);
+}
+
+static int show_status(const struct invocation *invocation, const char *method, const char *path)
+{
+	struct answer answer;
+
+	if (say_ask(invocation, method, path, NULL, &answer) != 0)
+		return 1;
+	if (wants_json(invocation)) {
+		say_json(&answer);
+	} else {
+		print_party(answer.json);
+		print_ways(answer.json);
+		print_services(json_object_get(answer.json, "services"));
+	}
+	client_clear(&answer);
+	return 0;
+}
+
+int command_status(const struct invocation *invocation)
+{
+	return show_status(invocation, "GET", "status");
+}
+
+static int change(const struct invocation *invocation, const char *path, const char *in_party,
+		  const char *alone)
+{
+	struct answer answer;
+
+	if (say_ask(invocation, "POST", path, NULL, &answer) != 0)
+		return 1;
+	if (wants_json(invocation))
+		say_json(&answer);
+	else
+		(void)puts(json_is_object(json_object_get(answer.json, "party")) ? in_party
+										 : alone);
+	client_clear(&answer);
+	return 0;
+}
+
+int command_up(const struct invocation *invocation)
+{
+	return change(invocation, "up", "Connecting; `lanrage peers` shows the others.",
+		      "You are in no party yet: `lanrage join CODE` comes to a friend's.");
+}
+
+int command_down(const struct invocation *invocation)
+{
+	return change(invocation, "down", "Disconnected; `lanrage up` connects again.",
+		      "Disconnected.");
+}
+
+int command_ui(const struct invocation *invocation)
+{
+	struct place place;
+	struct error error;
+	char url[256];
+	int r = place_find(&place, invocation->run, &error);
+
+	if (r == 0)
+		r = place_read_token(&place, &error);
+	(void)snprintf(url, sizeof(url), "http://%s/#token=%s", place.api, place.token);
+	place_clear(&place);
+	if (r < 0)
+		return say_error(&error);
+	if (wants_json(invocation))
+		say_own_json(json_pack("{s:s}", "url", url));
+	else
+		(void)puts(url);
+	return 0;
+}
+
+static void print_traffic(const json_t *interfaces)
+{
+	static const char *const title[] = {"INTERFACE", "IN", "OUT"};
+	struct table table;
+	size_t i;
+	json_t *interface;
+
+	table_init(&table, 3);
+	table_add(&table, title);
+	json_array_foreach(interfaces, i, interface)
+	{
+		char in[32], out[32];
+		const char *cells[] = {text_at(interface, "name"),
+				       measure_at(interface, "rx_bytes_per_s", "B/s", in),
+				       measure_at(interface, "tx_bytes_per_s", "B/s", out)};
+
+		table_add(&table, cells);
+	}
+	(void)putchar('\n');
+	table_print(&table, 0, stdout);
+	table_deinit(&table);
+}
+
+int command_metrics(const struct invocation *invocation)
+{
+	struct answer answer;
+	char cpu[32];
+
+	if (say_ask(invocation, "GET", "metrics/system", NULL, &answer) != 0)
+		return 1;
+	if (wants_json(invocation)) {
+		say_json(&answer);
+	} else {
+		const double mib = 1024.0 * 1024.0;
+		double total = json_number_value(
+			       json_object_get(answer.json, "memory_total_bytes")),
+		       free_bytes = json_number_value(
+			       json_object_get(answer.json, "memory_available_bytes"));
+
+		say_field("processor", "%s", measure_at(answer.json, "cpu_pct", "%", cpu));
+		say_field("memory", "%.0f MiB of %.0f MiB free", free_bytes / mib, total / mib);
+		print_traffic(json_object_get(answer.json, "interfaces"));
+	}
+	client_clear(&answer);
+	return 0;
+}

@@ -1,0 +1,33 @@
+/* handlers.h - the functions behind the routes, by noun: handle_NOUN.c. */
+#ifndef LANRAGE_API_HANDLERS_H
+#define LANRAGE_API_HANDLERS_H
+
+struct request;
+struct reply;
+
+/* handle_status.c */
+void handle_status(const struct request *request, struct reply *reply);
+void handle_network(const struct request *request, struct reply *reply);
+void handle_system(const struct request *request, struct reply *reply);
+/* handle_party.c */
+void handle_create(const struct request *request, struct reply *reply);
+void handle_join(const struct request *request, struct reply *reply);
+void handle_leave(const struct request *request, struct reply *reply);
+void handle_invite(const struct request *request, struct reply *reply);
+void handle_up(const struct request *request, struct reply *reply);
+void handle_down(const struct request *request, struct reply *reply);
+/* handle_peers.c */
+void handle_peers(const struct request *request, struct reply *reply);
+void handle_ping(const struct request *request, struct reply *reply);
+/* handle_settings.c */
+void handle_settings(const struct request *request, struct reply *reply);
+void handle_setting(const struct request *request, struct reply *reply);
+void handle_change_settings(const struct request *request, struct reply *reply);
+/* handle_logs.c */
+void handle_logs(const struct request *request, struct reply *reply);
+/* handle_servers.c */
+void handle_servers(const struct request *request, struct reply *reply);
+void handle_add_server(const struct request *request, struct reply *reply);
+void handle_remove_server(const struct request *request, struct reply *reply);
+
+#endif

@@ -1,0 +1,367 @@
+#include "svc-api/http.h"
+
+#include <civetweb.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/log.h"
+#include "svc-api/body.h"
+#include "svc-api/reply.h"
+#include "svc-api/routes.h"
+#include "svc-api/webfiles.h"
+
+/* Read and thrown away, so that a client that has sent too much still sees the answer. */
+#define DRAIN_MAX (1 << 20)
+
+static const char security_headers[] =
+	"Content-Security-Policy: default-src 'self'; base-uri 'none'; form-action 'none'; "
+	"frame-ancestors 'none'\r\n"
+	"X-Content-Type-Options: nosniff\r\n"
+	"X-Frame-Options: DENY\r\n"
+	"Referrer-Policy: no-referrer\r\n"
+	"Cross-Origin-Resource-Policy: same-origin\r\n"
+	"Connection: close\r\n";
+
+static const struct {
+	int status;
+	const char *text;
+} status_texts[] = {
+	{200, "OK"},
+	{201, "Created"},
+	{400, "Bad Request"},
+	{401, "Unauthorized"},
+	{403, "Forbidden"},
+	{404, "Not Found"},
+	{409, "Conflict"},
+	{405, "Method Not Allowed"},
+	{408, "Request Timeout"},
+	{413, "Content Too Large"},
+	{414, "URI Too Long"},
+	{415, "Unsupported Media Type"},
+	{500, "Internal Server Error"},
+	{501, "Not Implemented"},
+	{502, "Bad Gateway"},
+	{503, "Service Unavailable"},
+	{504, "Gateway Timeout"},
+};
+
+static const char *status_text(int status)
+{
+	for (size_t i = 0; i < sizeof(status_texts) / sizeof(status_texts[0]); i++)
+		if (status_texts[i].status == status)
+			return status_texts[i].text;
+	return "Error";
+}
+
+/* ---- writing */
+
+static void send_bytes(struct mg_connection *connection, int status, const char *type,
+		       const char *extra, const void *bytes, size_t length)
+{
+	const struct mg_request_info *info = mg_get_request_info(connection);
+	bool head = info->request_method && strcmp(info->request_method, "HEAD") == 0;
+	char headers[1024];
+	int n = snprintf(headers, sizeof(headers),
+			 "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s%s\r\n",
+			 status, status_text(status), type, length, security_headers, extra);
+
+	(void)mg_write(connection, headers, (size_t)n);
+	if (!head && length)
+		(void)mg_write(connection, bytes, length);
+}
+
+static int send_reply(struct mg_connection *connection, struct reply *reply)
+{
+	static const char failed[] = "{\"error\": {\"code\": \"out_of_memory\", \"message\": \"the "
+				     "answer could not be made\"}}\n";
+	char extra[160];
+	char *text = json_dumps(reply->json, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	int status = text ? reply->status : 500;
+
+	(void)snprintf(extra, sizeof(extra), "Cache-Control: no-store\r\n%s%s%s%s",
+		       *reply->allow ? "Allow: " : "", reply->allow, *reply->allow ? "\r\n" : "",
+		       status == 401 ? "WWW-Authenticate: Bearer\r\n" : "");
+	send_bytes(connection, status, "application/json", extra, text ? text : failed,
+		   text ? strlen(text) : strlen(failed));
+	free(text);
+	reply_clear(reply);
+	return status;
+}
+
+/* ---- reading */
+
+/* NULL where absent; sets *twice where it is there more than once. */
+static const char *header(const struct mg_request_info *info, const char *name, bool *twice)
+{
+	const char *value = NULL;
+
+	for (int i = 0; i < info->num_headers; i++) {
+		if (strcasecmp(info->http_headers[i].name, name) != 0)
+			continue;
+		*twice = *twice || value;
+		value = info->http_headers[i].value;
+	}
+	return value;
+}
+
+static bool is_json(const char *type)
+{
+	static const char json[] = "application/json";
+
+	return type && strncasecmp(type, json, sizeof(json) - 1) == 0 &&
+	       strchr("; \t", type[sizeof(json) - 1]) != NULL;
+}
+
+static void drain(struct mg_connection *connection)
+{
+	char bytes[4096];
+
+	for (int total = 0, n = 1; n > 0 && total < DRAIN_MAX; total += n)
+		n = mg_read(connection, bytes, sizeof(bytes));
+}
+
+/* Reads the body into bytes (BODY_MAX + 1). Returns its length, or -1 with the reply made. */
+static ssize_t read_body(struct mg_connection *connection, char *bytes, struct reply *reply)
+{
+	const struct mg_request_info *info = mg_get_request_info(connection);
+	size_t length = 0;
+	bool twice = false;
+
+	while (length <= BODY_MAX) {
+		int n = mg_read(connection, bytes + length, BODY_MAX + 1 - length);
+
+		if (n < 0) {
+			reply_error(reply, 408, "timeout", "the body did not arrive in time");
+			return -1;
+		}
+		if (n == 0)
+			break;
+		length += (size_t)n;
+	}
+	if (length > BODY_MAX) {
+		drain(connection);
+		reply_error(reply, 413, "too_large", "the body is larger than %d bytes", BODY_MAX);
+		return -1;
+	}
+	if (info->content_length > 0 && length < (size_t)info->content_length) {
+		reply_error(reply, 400, "bad_request", "the body is shorter than announced");
+		return -1;
+	}
+	if (length > 0 && !is_json(header(info, "Content-Type", &twice))) {
+		reply_error(reply, 415, "not_json",
+			    "send the body as JSON, with Content-Type: application/json");
+		return -1;
+	}
+	return (ssize_t)length;
+}
+
+/* ---- checking */
+
+static bool refuse(enum auth_verdict verdict, struct reply *reply)
+{
+	switch (verdict) {
+	case AUTH_OK: return false;
+	case AUTH_FOREIGN_HOST:
+		reply_error(reply, 403, "foreign_host",
+			    "this is for programs of this machine only: ask for localhost or "
+			    "127.0.0.1 with the API's port");
+		break;
+	case AUTH_FOREIGN_ORIGIN:
+		reply_error(reply, 403, "foreign_origin",
+			    "other web pages may not use LANrage's API");
+		break;
+	case AUTH_NO_TOKEN:
+		reply_error(reply, 401, "no_token",
+			    "send the token: `Authorization: Bearer TOKEN`; it is in the file "
+			    "token of the run directory, and `lanrage ui` prints a link with it");
+		break;
+	case AUTH_WRONG_TOKEN:
+		reply_error(reply, 401, "wrong_token",
+			    "this token is not valid (any more): each start makes a new one; "
+			    "`lanrage ui` prints a link with it");
+		break;
+	}
+	return true;
+}
+
+static bool read_headers(const struct mg_request_info *info, struct auth_headers *headers)
+{
+	bool twice = false;
+
+	headers->host = header(info, "Host", &twice);
+	headers->origin = header(info, "Origin", &twice);
+	headers->authorization = header(info, "Authorization", &twice);
+	headers->token = header(info, "X-LANrage-Token", &twice);
+	return !twice;
+}
+
+/* The route, or NULL with the reply made. */
+static const struct route *find_route(const struct mg_request_info *info,
+				      const struct target *target, const char **parameter,
+				      struct reply *reply)
+{
+	const struct route *route = NULL;
+	const char *unknown;
+	char allow[48];
+
+	switch (routes_find(routes, info->request_method, target, &route, parameter, allow)) {
+	case ROUTES_FOUND: break;
+	case ROUTES_NO_PATH:
+		reply_error(reply, 404, "not_found", "there is nothing at this path");
+		return NULL;
+	case ROUTES_NO_METHOD:
+		reply_error(reply, 405, "method_not_allowed", "this path takes %s", allow);
+		(void)snprintf(reply->allow, sizeof(reply->allow), "%s", allow);
+		return NULL;
+	}
+	unknown = routes_unknown_parameter(route, target);
+	if (unknown) {
+		reply_error(reply, 400, "bad_value", "%s: no such parameter", unknown);
+		return NULL;
+	}
+	return route;
+}
+
+/* ---- answering */
+
+static void answer(struct mg_connection *connection, struct api *api, const struct target *target,
+		   struct reply *reply)
+{
+	const struct mg_request_info *info = mg_get_request_info(connection);
+	struct request request = {.api = api, .target = target};
+	const struct route *route = find_route(info, target, &request.parameter, reply);
+	char *bytes = route ? malloc(BODY_MAX + 1) : NULL;
+	ssize_t length = bytes ? read_body(connection, bytes, reply) : -1;
+	json_t *body = NULL;
+	struct error error;
+
+	if (route && !bytes)
+		reply_error(reply, 500, "out_of_memory", "out of memory");
+	if (length >= 0 && body_parse(&body, route->body, bytes, (size_t)length, &error) < 0)
+		reply_error(reply, 400, "bad_value", "%s", error.text);
+	free(bytes);
+	if (!body)
+		return;
+	request.body = body;
+	route->handler(&request, reply);
+	json_decref(body);
+}
+
+static int send_file(struct mg_connection *connection, const struct webfile *file)
+{
+	const struct mg_request_info *info = mg_get_request_info(connection);
+	struct reply reply = {0};
+
+	if (strcmp(info->request_method, "GET") == 0 || strcmp(info->request_method, "HEAD") == 0) {
+		send_bytes(connection, 200, file->type, "Cache-Control: no-cache\r\n", file->bytes,
+			   (size_t)(file->end - file->bytes));
+		return 200;
+	}
+	reply_error(&reply, 405, "method_not_allowed", "this path takes GET");
+	(void)snprintf(reply.allow, sizeof(reply.allow), "GET");
+	return send_reply(connection, &reply);
+}
+
+static int on_request(struct mg_connection *connection)
+{
+	const struct mg_request_info *info = mg_get_request_info(connection);
+	struct api *api = mg_get_user_context_data(connection);
+	const char *path = info->local_uri_raw ? info->local_uri_raw : "";
+	const struct webfile *file = webfiles_find(path);
+	struct auth_headers headers;
+	struct reply reply = {0};
+	struct target target;
+
+	if (!read_headers(info, &headers))
+		reply_error(&reply, 400, "bad_request", "a header is there twice");
+	else if (refuse(auth_check_source(&api->auth, &headers), &reply))
+		; /* said */
+	else if (file)
+		return send_file(connection, file);
+	else if (target_parse(&target, path, info->query_string) < 0)
+		reply_error(&reply, 400, "bad_request", "the path or the query is malformed");
+	else if (!refuse(auth_check_token(&api->auth, &headers), &reply))
+		answer(connection, api, &target, &reply);
+	return send_reply(connection, &reply);
+}
+
+/* What civetweb refuses by itself: requests it cannot parse. */
+static int on_error(struct mg_connection *connection, int status, const char *text)
+{
+	struct reply reply = {0};
+
+	(void)text;
+	reply_error(&reply, status, "bad_request", "the request was not understood");
+	(void)send_reply(connection, &reply);
+	return 0;
+}
+
+static int on_log(const struct mg_connection *connection, const char *text)
+{
+	(void)connection;
+	log_info("web server: %s", text);
+	return 1;
+}
+
+/* ---- starting */
+
+int http_parse_listen(const char *text, struct addr *listen, struct error *error)
+{
+	if (addr_parse(listen, text) < 0 || listen->port == 0)
+		return error_set(error, -EINVAL,
+				 "[api] listen=%.64s is no address with a port: write "
+				 "127.0.0.1:8666",
+				 text);
+	if (listen->family != ADDR_IPV4 || !addr_is_loopback(listen))
+		return error_set(error, -EINVAL,
+				 "[api] listen=%.64s is not an IPv4 loopback address: the API is "
+				 "for this machine only, write 127.0.0.1:%u",
+				 text, (unsigned int)listen->port);
+	return 0;
+}
+
+int http_start(struct mg_context **context, struct api *api, const struct addr *listen,
+	       struct error *error)
+{
+	static const struct mg_callbacks callbacks = {
+		.begin_request = on_request, .http_error = on_error, .log_message = on_log};
+	char address[ADDR_TEXT_SIZE];
+	/* clang-format off */
+	const char *options[] = {
+		"listening_ports", addr_format(listen, address),
+		"access_control_list", "-0.0.0.0/0,+127.0.0.0/8",
+		"num_threads", HTTP_THREADS,
+		"connection_queue", "64",
+		"listen_backlog", "64",
+		"request_timeout_ms", "3000",
+		"enable_keep_alive", "no",
+		"max_request_size", "16384",
+		"tcp_nodelay", "1",
+		"decode_url", "no",
+		"allow_sendfile_call", "no",
+		"enable_directory_listing", "no",
+		"enable_auth_domain_check", "no",
+		"access_control_allow_origin", "",
+		"access_control_allow_methods", "",
+		"access_control_allow_headers", "",
+		NULL,
+	};
+	/* clang-format on */
+
+	*context = mg_start(&callbacks, api, options);
+	if (!*context)
+		return error_set(error, -EADDRINUSE,
+				 "cannot listen at %s: another program may use the port; choose "
+				 "another with [api] listen= in lanraged.conf",
+				 address);
+	return 0;
+}
+
+void http_stop(struct mg_context *context)
+{
+	if (context)
+		mg_stop(context);
+}

@@ -1,0 +1,28 @@
+/* reply.h - what goes back: a status and JSON, or an error in words.
+ *
+ * Errors are {"error": {"code": "…", "message": "what happened and what to do"}}; code is a stable
+ * word for programs, the message is for people.
+ */
+#ifndef LANRAGE_API_REPLY_H
+#define LANRAGE_API_REPLY_H
+
+#include <jansson.h>
+
+#include "common/error.h"
+#include "common/service.h"
+
+struct reply {
+	int status;	/* of HTTP */
+	json_t *json;	/* owned */
+	char allow[48]; /* the header of a 405; "" for none */
+};
+
+/* Takes json over; NULL (out of memory while it was made) becomes a 500. */
+void reply_json(struct reply *reply, int status, json_t *json);
+void reply_error(struct reply *reply, int status, const char *code, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* A service answered with an error, or not at all. */
+void reply_failure(struct reply *reply, enum service_id from, const struct error *error);
+void reply_clear(struct reply *reply);
+
+#endif

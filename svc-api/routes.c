@@ -1,0 +1,123 @@
+#include "svc-api/routes.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "svc-api/handlers.h"
+#include "svc-browser/codec.h"
+#include "svc-control/codec.h"
+
+static const struct body_field create_body[] = {
+	{"name", BODY_TEXT, true, CONTROL_NAME_MAX},
+	{"own_name", BODY_TEXT, false, CONTROL_NAME_MAX},
+	{"local", BODY_BOOL, false, 0},
+	{NULL, BODY_TEXT, false, 0},
+};
+static const struct body_field join_body[] = {
+	{"code", BODY_TEXT, true, CONTROL_CODE_MAX},
+	{"name", BODY_TEXT, false, CONTROL_NAME_MAX},
+	{NULL, BODY_TEXT, false, 0},
+};
+static const struct body_field invite_body[] = {
+	{"once", BODY_BOOL, false, 0},
+	{"ttl_s", BODY_NUMBER, false, UINT32_MAX},
+	{NULL, BODY_TEXT, false, 0},
+};
+static const struct body_field settings_body[] = {
+	{BODY_ANY, BODY_TEXT, false, CONTROL_SETTING_MAX},
+	{NULL, BODY_TEXT, false, 0},
+};
+static const struct body_field server_body[] = {
+	{"id", BODY_TEXT, false, BROWSER_ID_MAX},
+	{"name", BODY_TEXT, true, BROWSER_NAME_MAX},
+	{"game", BODY_TEXT, true, BROWSER_WORD_MAX},
+	{"address", BODY_TEXT, true, ADDR_TEXT_SIZE},
+	{"players", BODY_NUMBER, false, 65535},
+	{"max_players", BODY_NUMBER, false, 65535},
+	{"map", BODY_TEXT, false, BROWSER_WORD_MAX},
+	{"mode", BODY_TEXT, false, BROWSER_WORD_MAX},
+	{"password", BODY_BOOL, false, 0},
+	{"tags", BODY_TEXTS, false, BROWSER_TAGS_MAX},
+	{NULL, BODY_TEXT, false, 0},
+};
+
+static const char *const lines_parameter[] = {"lines", NULL};
+static const char *const game_parameter[] = {"game", NULL};
+static const char *const describe_parameter[] = {"describe", NULL};
+
+const struct route routes[] = {
+	{"GET", "/api/v1/status", handle_status, NULL, NULL},
+	{"GET", "/api/v1/network", handle_network, NULL, NULL},
+	{"POST", "/api/v1/party", handle_create, create_body, NULL},
+	{"POST", "/api/v1/party/join", handle_join, join_body, NULL},
+	{"POST", "/api/v1/party/leave", handle_leave, NULL, NULL},
+	{"POST", "/api/v1/party/invite", handle_invite, invite_body, NULL},
+	{"POST", "/api/v1/up", handle_up, NULL, NULL},
+	{"POST", "/api/v1/down", handle_down, NULL, NULL},
+	{"GET", "/api/v1/peers", handle_peers, NULL, NULL},
+	{"POST", "/api/v1/peers/*/ping", handle_ping, NULL, NULL},
+	{"GET", "/api/v1/settings", handle_settings, NULL, describe_parameter},
+	{"PATCH", "/api/v1/settings", handle_change_settings, settings_body, NULL},
+	{"GET", "/api/v1/settings/*", handle_setting, NULL, NULL},
+	{"GET", "/api/v1/logs", handle_logs, NULL, lines_parameter},
+	{"GET", "/api/v1/logs/*", handle_logs, NULL, lines_parameter},
+	{"GET", "/api/v1/metrics/system", handle_system, NULL, NULL},
+	{"GET", "/api/v1/servers", handle_servers, NULL, game_parameter},
+	{"POST", "/api/v1/servers", handle_add_server, server_body, NULL},
+	{"DELETE", "/api/v1/servers/*", handle_remove_server, NULL, NULL},
+	{NULL, NULL, NULL, NULL, NULL},
+};
+
+static bool path_matches(const char *path, const struct target *target, const char **parameter)
+{
+	*parameter = NULL;
+	for (size_t i = 0; i < target->n_segments; i++) {
+		const char *segment = target->segments[i];
+		size_t length = strcspn(path + (*path == '/'), "/");
+
+		if (*path++ != '/')
+			return false;
+		if (length == 1 && *path == '*' && *segment)
+			*parameter = segment;
+		else if (strlen(segment) != length || memcmp(segment, path, length) != 0)
+			return false;
+		path += length;
+	}
+	return *path == '\0';
+}
+
+enum routes_verdict routes_find(const struct route *table, const char *method,
+				const struct target *target, const struct route **route,
+				const char **parameter, char allow[48])
+{
+	const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
+	const char *found;
+
+	*allow = '\0';
+	for (const struct route *r = table; r->method; r++) {
+		size_t used = strlen(allow);
+
+		if (!path_matches(r->path, target, &found))
+			continue;
+		*parameter = found;
+		*route = r;
+		if (strcmp(r->method, wanted) == 0)
+			return ROUTES_FOUND;
+		(void)snprintf(allow + used, 48 - used, "%s%s", used ? ", " : "", r->method);
+	}
+	return *allow ? ROUTES_NO_METHOD : ROUTES_NO_PATH;
+}
+
+const char *routes_unknown_parameter(const struct route *route, const struct target *target)
+{
+	for (size_t i = 0; i < target->n_parameters; i++) {
+		const char *const *known = route->parameters;
+
+		while (known && *known && strcmp(*known, target->parameters[i].name) != 0)
+			known++;
+		if (!known || !*known)
+			return target->parameters[i].name;
+	}
+	return NULL;
+}

@@ -1,0 +1,27 @@
+/* service.h - svc-api put together: the loop with its bus, and the web server beside it. */
+#ifndef LANRAGE_API_SERVICE_H
+#define LANRAGE_API_SERVICE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "common/service.h"
+#include "svc-api/auth.h"
+#include "svc-api/gather.h"
+
+/* How long after its own start the API says "starting" instead of showing gaps. */
+#define API_STARTING_MS 5000
+
+/* What the web server's threads share. */
+struct api {
+	const struct service *service; /* borrowed */
+	struct gather *gather;
+	struct auth auth;
+	uint64_t started_us;
+	atomic_uint seen; /* BUS_FROM(...) of every service that has ever answered */
+};
+
+/* Runs until SIGTERM. Returns the exit status. */
+int api_run(const struct service *service);
+
+#endif

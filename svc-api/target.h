@@ -1,0 +1,32 @@
+/* target.h - what a request names: the path's segments and the query's parameters, decoded. Pure.
+ *
+ * Percent-escapes are decoded within each segment and value, so a `/` inside a name (%2F) stays in
+ * its segment. Texts are clean (text.h). Dot segments mean nothing here: no file is ever looked up.
+ */
+#ifndef LANRAGE_API_TARGET_H
+#define LANRAGE_API_TARGET_H
+
+#include <stddef.h>
+
+#define TARGET_SEGMENTS_MAX   8
+#define TARGET_TEXT_MAX	      256 /* bytes with the NUL */
+#define TARGET_PARAMETERS_MAX 4
+
+struct target_parameter {
+	char name[32];
+	char value[TARGET_TEXT_MAX];
+};
+
+struct target {
+	size_t n_segments;
+	char segments[TARGET_SEGMENTS_MAX][TARGET_TEXT_MAX];
+	size_t n_parameters;
+	struct target_parameter parameters[TARGET_PARAMETERS_MAX];
+};
+
+/* path begins with `/`; query is what follows `?`, or NULL. -EINVAL: malformed, or too much. */
+int target_parse(struct target *target, const char *path, const char *query);
+/* The value of a parameter, borrowed, or fallback. */
+const char *target_parameter(const struct target *target, const char *name, const char *fallback);
+
+#endif

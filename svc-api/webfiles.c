@@ -1,0 +1,40 @@
+#include "svc-api/webfiles.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* The assembler puts the files into read-only data; make runs where the path begins. */
+#ifndef WEB_DIR
+#define WEB_DIR "svc-api/web"
+#endif
+#define EMBED(symbol, file)                          \
+	__asm__(".pushsection .rodata\n"             \
+		".global webfile_" #symbol "\n"      \
+		".hidden webfile_" #symbol "\n"      \
+		"webfile_" #symbol ":\n"             \
+		".incbin \"" WEB_DIR "/" file "\"\n" \
+		".global webfile_" #symbol "_end\n"  \
+		".hidden webfile_" #symbol "_end\n"  \
+		"webfile_" #symbol "_end:\n"         \
+		".byte 0\n"                          \
+		".popsection\n");                    \
+	extern const char webfile_##symbol[], webfile_##symbol##_end[]
+
+EMBED(index, "index.html");
+EMBED(style, "style.css");
+EMBED(app, "app.js");
+
+static const struct webfile files[] = {
+	{"/", "text/html; charset=utf-8", webfile_index, webfile_index_end},
+	{"/index.html", "text/html; charset=utf-8", webfile_index, webfile_index_end},
+	{"/style.css", "text/css; charset=utf-8", webfile_style, webfile_style_end},
+	{"/app.js", "text/javascript; charset=utf-8", webfile_app, webfile_app_end},
+};
+
+const struct webfile *webfiles_find(const char *path)
+{
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (strcmp(files[i].path, path) == 0)
+			return &files[i];
+	return NULL;
+}

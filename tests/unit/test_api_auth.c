@@ -1,0 +1,199 @@
+/* Who may ask, and what a request's path and query mean. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "svc-api/auth.h"
+#include "svc-api/http.h"
+#include "svc-api/target.h"
+
+#define TOKEN "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static struct auth ours(void)
+{
+	struct auth auth = {.port = 8666};
+
+	assert_int_equal(auth_set_token(&auth, TOKEN "\n"), 0);
+	return auth;
+}
+
+static enum auth_verdict source(const char *host, const char *origin)
+{
+	struct auth auth = ours();
+	struct auth_headers headers = {.host = host, .origin = origin};
+
+	return auth_check_source(&auth, &headers);
+}
+
+static void only_loopback_hosts_with_our_port_are_ours(void **state)
+{
+	static const char *const foreign[] = {"evil.example:8666",
+					      "127.0.0.1",
+					      "127.0.0.1:8667",
+					      "localhost",
+					      "128.0.0.1:8666",
+					      "127.0.0.1.evil:8666",
+					      "localhost.:8666",
+					      "",
+					      ":8666",
+					      "127.0.0.1:8666:8666",
+					      "127.1:8666",
+					      "[::1]:8666",
+					      "127.0.0.1:08666",
+					      "10.66.0.2:8666",
+					      "2130706433:8666",
+					      "0x7f000001:8666",
+					      "localhost:8666 ",
+					      "a@127.0.0.1:8666",
+					      "127.0.0.1:8666/evil"};
+
+	(void)state;
+	assert_int_equal(source("127.0.0.1:8666", NULL), AUTH_OK);
+	assert_int_equal(source("LocalHost:8666", NULL), AUTH_OK);
+	assert_int_equal(source("127.8.8.8:8666", NULL), AUTH_OK);
+	assert_int_equal(source(NULL, NULL), AUTH_FOREIGN_HOST);
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+		if (source(foreign[i], NULL) != AUTH_FOREIGN_HOST)
+			fail_msg("%s was taken for ours", foreign[i]);
+}
+
+static void port_80_may_be_left_out(void **state)
+{
+	struct auth auth = {.port = 80};
+	struct auth_headers headers = {.host = "localhost", .origin = "http://localhost"};
+
+	(void)state;
+	assert_int_equal(auth_check_source(&auth, &headers), AUTH_OK);
+}
+
+static void only_our_own_page_is_a_good_origin(void **state)
+{
+	static const char *const foreign[] = {"http://evil.example",
+					      "null",
+					      "",
+					      "https://127.0.0.1:8666",
+					      "http://127.0.0.1:8667",
+					      "http://127.0.0.1:8666.evil",
+					      "127.0.0.1:8666",
+					      "http://",
+					      "http://localhost:8666/"};
+
+	(void)state;
+	assert_int_equal(source("127.0.0.1:8666", "http://127.0.0.1:8666"), AUTH_OK);
+	assert_int_equal(source("127.0.0.1:8666", "http://localhost:8666"), AUTH_OK);
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+		if (source("127.0.0.1:8666", foreign[i]) != AUTH_FOREIGN_ORIGIN)
+			fail_msg("%s was taken for ours", foreign[i]);
+}
+
+static enum auth_verdict token(const char *authorization, const char *header)
+{
+	struct auth auth = ours();
+	struct auth_headers headers = {.authorization = authorization, .token = header};
+
+	return auth_check_token(&auth, &headers);
+}
+
+static void the_token_comes_in_either_header(void **state)
+{
+	(void)state;
+	assert_int_equal(token("Bearer " TOKEN, NULL), AUTH_OK);
+	assert_int_equal(token("bearer " TOKEN, NULL), AUTH_OK);
+	assert_int_equal(token(NULL, TOKEN), AUTH_OK);
+	assert_int_equal(token(NULL, NULL), AUTH_NO_TOKEN);
+	assert_int_equal(token("Basic " TOKEN, NULL), AUTH_NO_TOKEN);
+	assert_int_equal(token("Bearer", NULL), AUTH_NO_TOKEN);
+	assert_int_equal(token("Bearer ", NULL), AUTH_WRONG_TOKEN);
+	assert_int_equal(token("Bearer " TOKEN "0", NULL), AUTH_WRONG_TOKEN);
+	assert_int_equal(token(NULL, ""), AUTH_WRONG_TOKEN);
+	/* The one that is looked at decides. */
+	assert_int_equal(token("Bearer " TOKEN, "wrong"), AUTH_WRONG_TOKEN);
+}
+
+static void an_empty_token_lets_nobody_in(void **state)
+{
+	struct auth auth = {.port = 8666};
+	struct auth_headers headers = {.token = ""};
+
+	(void)state;
+	assert_int_equal(auth_check_token(&auth, &headers), AUTH_WRONG_TOKEN);
+	assert_int_equal(auth_set_token(&auth, "\n"), -22);
+	assert_int_equal(auth_set_token(&auth, "short"), -22);
+	assert_int_equal(auth_set_token(&auth, "0123456789abcdef 0123456789abcdef"), -22);
+}
+
+static void listens_on_loopback_only(void **state)
+{
+	static const char *const refused[] = {"0.0.0.0:8666", "192.168.1.2:8666", "[::1]:8666",
+					      "127.0.0.1",    "localhost:8666",	  ""};
+	struct error error;
+	struct addr listen;
+
+	(void)state;
+	assert_int_equal(http_parse_listen("127.0.0.1:8666", &listen, &error), 0);
+	assert_int_equal(listen.port, 8666);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		assert_int_equal(http_parse_listen(refused[i], &listen, &error), -22);
+		assert_non_null(strstr(error.text, "127.0.0.1:8666"));
+	}
+}
+
+static void paths_and_queries_are_decoded(void **state)
+{
+	struct target target;
+
+	(void)state;
+	assert_int_equal(target_parse(&target, "/api/v1/peers/a%2Fb%20%C3%A4/ping",
+				      "game=Quake%203&x&lines=5"),
+			 0);
+	assert_int_equal(target.n_segments, 5);
+	assert_string_equal(target.segments[3], "a/b \xc3\xa4");
+	assert_string_equal(target_parameter(&target, "game", ""), "Quake 3");
+	assert_string_equal(target_parameter(&target, "x", "-"), "");
+	assert_string_equal(target_parameter(&target, "lines", ""), "5");
+	assert_null(target_parameter(&target, "y", NULL));
+	assert_int_equal(target_parse(&target, "/", NULL), 0);
+	assert_int_equal(target.n_segments, 0);
+}
+
+static void malformed_paths_are_refused(void **state)
+{
+	static const char *const refused[] = {"",     "api",	    "/a/",    "/%",
+					      "/%4",  "/%zz",	    "/a%00b", "/%1b[31m",
+					      "/%ff", "/%E2%80%AE", "*",      "/1/2/3/4/5/6/7/8/9"};
+	struct target target;
+	char long_path[400];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		if (target_parse(&target, refused[i], NULL) == 0)
+			fail_msg("%s was accepted", refused[i]);
+	memset(long_path, 'a', sizeof(long_path) - 1);
+	long_path[0] = '/';
+	long_path[sizeof(long_path) - 1] = '\0';
+	assert_int_equal(target_parse(&target, long_path, NULL), -22);
+	assert_int_equal(target_parse(&target, "/", "a=1&b=2&c=3&d=4&e=5"), -22);
+	assert_int_equal(target_parse(&target, "/", "a=%"), -22);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_loopback_hosts_with_our_port_are_ours),
+		cmocka_unit_test(port_80_may_be_left_out),
+		cmocka_unit_test(only_our_own_page_is_a_good_origin),
+		cmocka_unit_test(the_token_comes_in_either_header),
+		cmocka_unit_test(an_empty_token_lets_nobody_in),
+		cmocka_unit_test(listens_on_loopback_only),
+		cmocka_unit_test(paths_and_queries_are_decoded),
+		cmocka_unit_test(malformed_paths_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,401 @@
+/* What users and programs see: golden JSON for what the services say, and for what they do not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "svc-api/view.h"
+
+#define KEY(byte)                                              \
+	{                                                      \
+		byte, byte, byte, byte, byte, byte, byte, byte \
+	}
+
+/* kira, who looks; lee, reached directly; mo, by relay; noa, not yet. */
+static struct control_member members[] = {
+	{.identity = KEY(1), .wireguard_key = KEY(0x11), .name = "kira", .self = true},
+	{.identity = KEY(2),
+	 .wireguard_key = KEY(0x12),
+	 .name = "lee",
+	 .online = true,
+	 .host = true,
+	 .announced = true,
+	 .mapping = NAT_ENDPOINT_INDEPENDENT,
+	 .filtering = NAT_ADDRESS_AND_PORT_DEPENDENT},
+	{.identity = KEY(3),
+	 .wireguard_key = KEY(0x13),
+	 .name = "mo \033[31m",
+	 .online = true,
+	 .announced = true,
+	 .backend = DATAPLANE_BACKEND_KERNEL},
+	{.identity = KEY(4), .wireguard_key = KEY(0x14)},
+};
+
+static struct dataplane_path lee_paths[] = {
+	{.kind = DATAPLANE_PATH_RELAY, .relay = KEY(0x21)},
+	{.kind = DATAPLANE_PATH_DIRECT,
+	 .state = DATAPLANE_PATH_WORKING,
+	 .rtt_us = 12345,
+	 .jitter_us = 210,
+	 .loss_permille = 5},
+};
+static struct dataplane_path mo_paths[] = {
+	{.kind = DATAPLANE_PATH_RELAY,
+	 .relay = KEY(0x21),
+	 .rtt_us = DATAPLANE_UNKNOWN,
+	 .jitter_us = DATAPLANE_UNKNOWN,
+	 .loss_permille = DATAPLANE_UNKNOWN},
+};
+static struct dataplane_peer peers[] = {
+	{.public_key = KEY(0x12),
+	 .state = DATAPLANE_PEER_CONNECTED,
+	 .active_path = 1,
+	 .handshake_age_us = 61234567,
+	 .rx_bytes = 1000,
+	 .tx_bytes = 2000,
+	 .n_paths = 2,
+	 .paths = lee_paths},
+	{.public_key = KEY(0x13),
+	 .state = DATAPLANE_PEER_CONNECTED,
+	 .active_path = 0,
+	 .handshake_age_us = DATAPLANE_UNKNOWN_AGE,
+	 .n_paths = 1,
+	 .paths = mo_paths},
+};
+static struct dataplane_relay_status relays[] = {{.public_key = KEY(0x21), .name = "eu1"}};
+static struct nat_reason reasons[] = {
+	{.public_key = KEY(0x12), .cause = NAT_CAUSE_NONE},
+	{.public_key = KEY(0x13), .cause = NAT_CAUSE_BOTH_SYMMETRIC},
+	{.public_key = KEY(0x14), .cause = NAT_CAUSE_OFFLINE},
+};
+
+static struct snapshot snapshot;
+
+static int set_up(void **state)
+{
+	struct control_status *control = &snapshot.control_status;
+	struct dataplane_state *dataplane = &snapshot.dataplane_state;
+	struct nat_state *nat = &snapshot.nat_state;
+
+	(void)state;
+	memset(&snapshot, 0, sizeof(snapshot));
+	*control = (struct control_status){.in_party = true,
+					   .party_id = KEY(0xab),
+					   .party_name = "friday",
+					   .up = true,
+					   .identity = KEY(1),
+					   .own_name = "kira",
+					   .prefix_length = 16,
+					   .server_url = "ws://s.example:8667",
+					   .server_state = CONTROL_SERVER_CONNECTED,
+					   .n_members = 4,
+					   .members = members};
+	addr_parse(&control->address, "10.66.0.1");
+	addr_parse(&members[1].address, "10.66.0.2");
+	addr_parse(&members[2].address, "10.66.0.3");
+	addr_parse(&lee_paths[1].endpoint, "203.0.113.7:5555");
+	addr_parse(&mo_paths[0].endpoint, "[2001:db8::9]:51820");
+	*dataplane = (struct dataplane_state){.interface = "lanrage0",
+					      .interface_state = DATAPLANE_INTERFACE_UP,
+					      .port_ipv4 = 4242,
+					      .n_peers = 2,
+					      .peers = peers,
+					      .n_relays = 1,
+					      .relays = relays};
+	*nat = (struct nat_state){.mapping = NAT_ENDPOINT_INDEPENDENT,
+				  .n_public = 1,
+				  .n_candidates = 1,
+				  .n_chosen_relays = 1,
+				  .chosen_relays = {KEY(0x21)},
+				  .n_relays = 1,
+				  .relays = {{.public_key = KEY(0x21),
+					      .name = "eu1",
+					      .state = DATAPLANE_RELAY_BOUND,
+					      .rtt_us = 8000,
+					      .chosen = true}},
+				  .n_reasons = 3,
+				  .reasons = reasons};
+	addr_parse(&nat->public[0], "198.51.100.4:4242");
+	addr_parse(&nat->candidates[0].address, "192.168.1.5:4242");
+	addr_parse(&nat->relays[0].endpoint, "203.0.113.1:51820");
+	snapshot.control = control;
+	snapshot.dataplane = dataplane;
+	snapshot.nat = nat;
+	snapshot.asked = SNAPSHOT_ALL;
+	snapshot.answered = SNAPSHOT_ALL;
+	snapshot.now_us = 100000000;
+	for (int id = 0; id < SERVICE_COUNT; id++)
+		snapshot.supervision.services[id] = (struct supervised){
+			.state = "running", .pid = 50, .started_at_us = 1000000};
+	return 0;
+}
+
+/* Takes json over. */
+static void golden(json_t *json, const char *text)
+{
+	char *written = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+
+	assert_non_null(written);
+	assert_string_equal(written, text);
+	free(written);
+	json_decref(json);
+}
+
+#define WELL "{\"state\":\"running\",\"pid\":50,\"restarts\":0,\"uptime_s\":99}"
+
+static void status_of_a_member(void **state)
+{
+	(void)state;
+	golden(view_status(&snapshot),
+	       "{\"party\":{\"id\":\"abababababababab\",\"name\":\"friday\",\"host\":\"lee\","
+	       "\"members\":4},"
+	       "\"self\":{\"name\":\"kira\",\"id\":\"0101010101010101\","
+	       "\"virtual_ip\":\"10.66.0.1\",\"interface\":\"lanrage0\"},"
+	       "\"server\":{\"url\":\"ws://s.example:8667\",\"state\":\"connected\"},"
+	       "\"relay\":{\"name\":\"eu1\",\"endpoint\":\"203.0.113.1:51820\","
+	       "\"state\":\"connected\",\"rtt_ms\":8.0},"
+	       "\"nat\":{\"mapping\":\"endpoint-independent\",\"filtering\":null,"
+	       "\"public\":[\"198.51.100.4:4242\"]},"
+	       "\"services\":{\"dataplane\":" WELL ",\"nat\":" WELL ",\"control\":" WELL
+	       ",\"metrics\":" WELL ",\"browser\":" WELL ",\"api\":" WELL "}}");
+}
+
+static void status_when_nobody_answers(void **state)
+{
+#define SILENT "{\"state\":\"silent\",\"pid\":50,\"restarts\":0,\"uptime_s\":99}"
+	(void)state;
+	snapshot.control = NULL;
+	snapshot.nat = NULL;
+	snapshot.dataplane = NULL;
+	snapshot.answered = 0;
+	snapshot.supervision.services[SERVICE_METRICS] =
+		(struct supervised){.state = "backoff",
+				    .pid = SUPERVISION_UNKNOWN,
+				    .started_at_us = SUPERVISION_UNKNOWN,
+				    .restarts = 3};
+	snapshot.supervision.services[SERVICE_BROWSER] =
+		(struct supervised){.state = "",
+				    .pid = SUPERVISION_UNKNOWN,
+				    .started_at_us = SUPERVISION_UNKNOWN,
+				    .restarts = SUPERVISION_UNKNOWN};
+	golden(view_status(&snapshot),
+	       "{\"party\":null,\"self\":{\"name\":null,\"id\":null,\"virtual_ip\":null,"
+	       "\"interface\":null},\"server\":{\"url\":null,\"state\":null},\"relay\":null,"
+	       "\"nat\":{\"mapping\":null,\"filtering\":null,\"public\":null},"
+	       "\"services\":{\"dataplane\":" SILENT ",\"nat\":" SILENT ",\"control\":" SILENT
+	       ",\"metrics\":{\"state\":\"backoff\",\"pid\":null,\"restarts\":3,\"uptime_s\":null},"
+	       "\"browser\":{\"state\":null,\"pid\":null,\"restarts\":null,\"uptime_s\":null},"
+	       "\"api\":" WELL "}}");
+}
+
+static void status_in_no_party(void **state)
+{
+	json_t *json;
+
+	(void)state;
+	snapshot.control_status.in_party = false;
+	snapshot.control_status.server_url[0] = '\0';
+	snapshot.control_status.server_state = CONTROL_SERVER_NONE;
+	memset(&snapshot.control_status.address, 0, sizeof(struct addr));
+	json = view_status(&snapshot);
+	golden(json_incref(json_object_get(json, "party")), "null");
+	golden(json_incref(json_object_get(json, "server")), "{\"url\":null,\"state\":\"none\"}");
+	golden(json_incref(json_object_get(json, "self")),
+	       "{\"name\":\"kira\",\"id\":\"0101010101010101\",\"virtual_ip\":null,"
+	       "\"interface\":\"lanrage0\"}");
+	json_decref(json);
+}
+
+static json_t *peer(size_t i)
+{
+	json_t *list = view_peers(&snapshot);
+	json_t *item = json_incref(json_array_get(list, i));
+
+	assert_int_equal(json_array_size(list), 3); /* without oneself */
+	json_decref(list);
+	return item;
+}
+
+static void a_direct_peer(void **state)
+{
+	(void)state;
+	golden(peer(0),
+	       "{\"name\":\"lee\",\"id\":\"0202020202020202\",\"virtual_ip\":\"10.66.0.2\","
+	       "\"online\":true,\"path\":\"direct\",\"state\":\"connected\",\"host\":true,"
+	       "\"endpoint\":\"203.0.113.7:5555\",\"relay\":null,\"rtt_ms\":12.345,"
+	       "\"jitter_ms\":0.21,\"loss_pct\":0.5,\"handshake_age_s\":61.234,"
+	       "\"rx_bytes\":1000,\"tx_bytes\":2000,"
+	       "\"nat\":\"endpoint-independent/address-and-port-dependent\","
+	       "\"backend\":\"engine\",\"reason\":null}");
+}
+
+static void a_relayed_peer_has_a_reason(void **state)
+{
+	char text[1024];
+
+	(void)state;
+	(void)snprintf(
+		text, sizeof(text),
+		"{\"name\":\"mo ?[31m\",\"id\":\"0303030303030303\",\"virtual_ip\":\"10.66.0.3\","
+		"\"online\":true,\"path\":\"relay\",\"state\":\"connected\",\"host\":false,"
+		"\"endpoint\":\"[2001:db8::9]:51820\",\"relay\":\"eu1\",\"rtt_ms\":null,"
+		"\"jitter_ms\":null,\"loss_pct\":null,\"handshake_age_s\":null,"
+		"\"rx_bytes\":0,\"tx_bytes\":0,\"nat\":null,\"backend\":\"kernel\","
+		"\"reason\":\"%s\"}",
+		nat_cause_text(NAT_CAUSE_BOTH_SYMMETRIC));
+	golden(peer(1), text);
+}
+
+static void a_member_that_was_never_heard(void **state)
+{
+	char text[1024];
+	static const char format[] =
+		"{\"name\":null,\"id\":\"0404040404040404\",\"virtual_ip\":null,"
+		"\"online\":false,\"path\":%s,\"state\":%s,\"host\":false,\"endpoint\":null,"
+		"\"relay\":null,\"rtt_ms\":null,\"jitter_ms\":null,\"loss_pct\":null,"
+		"\"handshake_age_s\":null,\"rx_bytes\":null,\"tx_bytes\":null,\"nat\":null,"
+		"\"backend\":null,\"reason\":\"%s\"}";
+
+	(void)state;
+	(void)snprintf(text, sizeof(text), format, "\"none\"", "\"connecting\"",
+		       nat_cause_text(NAT_CAUSE_OFFLINE));
+	golden(peer(2), text);
+	snapshot.dataplane = NULL; /* does not answer: nothing is known */
+	(void)snprintf(text, sizeof(text), format, "null", "null",
+		       nat_cause_text(NAT_CAUSE_OFFLINE));
+	golden(peer(2), text);
+}
+
+static void only_a_connected_peer_has_a_path(void **state)
+{
+	json_t *json;
+
+	(void)state;
+	peers[0].state = DATAPLANE_PEER_FAILED;
+	json = peer(0);
+	peers[0].state = DATAPLANE_PEER_CONNECTED;
+	assert_string_equal(json_string_value(json_object_get(json, "path")), "none");
+	assert_string_equal(json_string_value(json_object_get(json, "state")), "failed");
+	assert_true(json_is_null(json_object_get(json, "endpoint")));
+	assert_true(json_is_null(json_object_get(json, "rtt_ms")));
+	json_decref(json);
+}
+
+static void network_for_doctor(void **state)
+{
+	(void)state;
+	strcpy(snapshot.control_status.server_reason, "refused");
+	golden(view_network(&snapshot),
+	       "{\"up\":true,\"local\":false,\"interface\":{\"name\":\"lanrage0\",\"state\":\"up\","
+	       "\"reason\":null,\"port_ipv4\":4242,\"port_ipv6\":0},"
+	       "\"server\":{\"url\":\"ws://s.example:8667\",\"state\":\"connected\","
+	       "\"reason\":\"refused\"},"
+	       "\"relays\":[{\"name\":\"eu1\",\"endpoint\":\"203.0.113.1:51820\","
+	       "\"state\":\"connected\",\"rtt_ms\":8.0,\"reason\":null,\"chosen\":true}],"
+	       "\"nat\":{\"mapping\":\"endpoint-independent\",\"filtering\":null,"
+	       "\"public\":[\"198.51.100.4:4242\"]},"
+	       "\"candidates\":[{\"endpoint\":\"192.168.1.5:4242\",\"kind\":\"own\"}]}");
+}
+
+static void a_probe(void **state)
+{
+	struct dataplane_probe_result result = {
+		.rtt_us = 1500, .kind = DATAPLANE_PATH_RELAY, .relay = KEY(0x21)};
+
+	(void)state;
+	addr_parse(&result.endpoint, "203.0.113.1:51820");
+	golden(view_probe(&result, &snapshot),
+	       "{\"rtt_ms\":1.5,\"path\":\"relay\",\"endpoint\":\"203.0.113.1:51820\","
+	       "\"relay\":\"eu1\"}");
+}
+
+static void settings_and_codes(void **state)
+{
+	struct control_setting list[] = {
+		{.key = "peer_name", .value = "kira", .fallback = "pc", .description = "your name"},
+		{.key = "server_url"},
+	};
+	struct control_settings settings = {.n_settings = 2, .settings = list};
+	struct control_invite invite = {.code = "KQ7M-3ZT9-HX2F",
+					.link = "lanrage://s:1/KQ7M-3ZT9-HX2F",
+					.expires_s = 1769860800};
+
+	(void)state;
+	golden(view_settings(&settings, NULL), "{\"peer_name\":\"kira\",\"server_url\":\"\"}");
+	golden(view_settings(&settings, "server_url"), "{\"server_url\":\"\"}");
+	assert_null(view_settings(&settings, "bogus"));
+	golden(view_settings_described(&settings),
+	       "[{\"key\":\"peer_name\",\"value\":\"kira\",\"default\":\"pc\","
+	       "\"description\":\"your name\"},{\"key\":\"server_url\",\"value\":\"\","
+	       "\"default\":\"\",\"description\":null}]");
+	golden(view_invite(&invite),
+	       "{\"code\":\"KQ7M-3ZT9-HX2F\",\"link\":\"lanrage://s:1/KQ7M-3ZT9-HX2F\","
+	       "\"expires_at\":\"2026-01-31T12:00:00Z\"}");
+}
+
+static void game_servers(void **state)
+{
+	struct browser_server server = {.id = "1",
+					.name = "arena",
+					.game = "quake3",
+					.players = 2,
+					.max_players = 8,
+					.map = "q3dm17",
+					.n_tags = 1,
+					.tags = {"ffa"},
+					.created_s = 1769860800};
+
+	(void)state;
+	addr_parse(&server.address, "10.66.0.2:27960");
+	golden(view_server(&server),
+	       "{\"id\":\"1\",\"name\":\"arena\",\"game\":\"quake3\","
+	       "\"address\":\"10.66.0.2:27960\",\"players\":2,\"max_players\":8,"
+	       "\"map\":\"q3dm17\",\"mode\":null,\"password\":false,\"tags\":[\"ffa\"],"
+	       "\"created_at\":\"2026-01-31T12:00:00Z\",\"last_heartbeat_at\":null}");
+}
+
+static void the_machine(void **state)
+{
+	struct metrics_system system = {.sampled_wall_us = 1769860800000000,
+					.cpu_permille = METRICS_UNKNOWN_PERMILLE,
+					.memory_total = 1024,
+					.memory_available = 512,
+					.n_interfaces = 1,
+					.interfaces = {{.name = "eth0",
+							.rx_bytes = 1,
+							.tx_bytes = 2,
+							.rx_bytes_per_s = METRICS_UNKNOWN,
+							.tx_bytes_per_s = 3}}};
+
+	(void)state;
+	golden(view_system(&system),
+	       "{\"sampled_at\":\"2026-01-31T12:00:00Z\",\"cpu_pct\":null,"
+	       "\"memory_total_bytes\":1024,\"memory_available_bytes\":512,"
+	       "\"interfaces\":[{\"name\":\"eth0\",\"rx_bytes\":1,\"tx_bytes\":2,"
+	       "\"rx_bytes_per_s\":null,\"tx_bytes_per_s\":3}]}");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(status_of_a_member, set_up),
+		cmocka_unit_test_setup(status_when_nobody_answers, set_up),
+		cmocka_unit_test_setup(status_in_no_party, set_up),
+		cmocka_unit_test_setup(a_direct_peer, set_up),
+		cmocka_unit_test_setup(a_relayed_peer_has_a_reason, set_up),
+		cmocka_unit_test_setup(a_member_that_was_never_heard, set_up),
+		cmocka_unit_test_setup(only_a_connected_peer_has_a_path, set_up),
+		cmocka_unit_test_setup(network_for_doctor, set_up),
+		cmocka_unit_test_setup(a_probe, set_up),
+		cmocka_unit_test(settings_and_codes),
+		cmocka_unit_test(game_servers),
+		cmocka_unit_test(the_machine),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,200 @@
+/* The command line's pure parts: words and options, durations, tables. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "svc-api/clean.h"
+#include "svc-api/cli/arguments.h"
+#include "svc-api/cli/duration.h"
+#include "svc-api/cli/table.h"
+
+static int run_nothing(const struct invocation *invocation)
+{
+	(void)invocation;
+	return 0;
+}
+
+static const struct command table_of_commands[] = {
+	{"status", "", "", 0, 0, 0, run_nothing},
+	{"party create", "NAME", "", 1, 1, OPTION_NAME | OPTION_LOCAL, run_nothing},
+	{"invite", "", "", 0, 0, OPTION_ONCE | OPTION_TTL, run_nothing},
+	{"ping", "PEER", "", 1, 1, OPTION_COUNT, run_nothing},
+	{"settings", "", "", 0, 2, 0, run_nothing},
+	{NULL, NULL, NULL, 0, 0, 0, NULL},
+};
+
+/* A blank separates words. */
+static int parse(const char *line, struct invocation *invocation, struct error *error)
+{
+	static char copy[256];
+	char *argv[24] = {(char *)(uintptr_t) "lanrage"};
+	int argc = 1;
+
+	(void)snprintf(copy, sizeof(copy), "%s", line);
+	for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
+		argv[argc++] = word;
+	return arguments_parse(table_of_commands, argc, argv, invocation, error);
+}
+
+static void options_may_stand_anywhere(void **state)
+{
+	static const char *const lines[] = {
+		"--run /r --json party create lan --name kira --local",
+		"party --name=kira create --json --local lan --run=/r",
+		"--local --json party create --run /r -- lan --name kira", /* see below */
+	};
+	struct invocation invocation;
+	struct error error;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(parse(lines[i], &invocation, &error), 0);
+		assert_string_equal(invocation.command->words, "party create");
+		assert_string_equal(invocation.arguments[0], "lan");
+		assert_string_equal(invocation.name, "kira");
+		assert_string_equal(invocation.run, "/r");
+		assert_int_equal(invocation.given,
+				 OPTION_RUN | OPTION_JSON | OPTION_NAME | OPTION_LOCAL);
+	}
+	/* After `--` everything is a word. */
+	assert_int_equal(parse(lines[2], &invocation, &error), -22);
+	assert_int_equal(parse("settings key -- -5", &invocation, &error), 0);
+	assert_string_equal(invocation.arguments[1], "-5");
+}
+
+static void counts_and_times_are_read(void **state)
+{
+	struct invocation invocation;
+	struct error error;
+
+	(void)state;
+	assert_int_equal(parse("ping kira -c 3", &invocation, &error), 0);
+	assert_int_equal(invocation.count, 3);
+	assert_int_equal(parse("ping -c3 kira", &invocation, &error), 0);
+	assert_int_equal(invocation.count, 3);
+	assert_int_equal(parse("invite --ttl 2h --once", &invocation, &error), 0);
+	assert_int_equal(invocation.ttl_s, 7200);
+	assert_int_equal(parse("--help", &invocation, &error), 0);
+	assert_null(invocation.command);
+	assert_int_equal(parse("ping --help", &invocation, &error), 0);
+	assert_string_equal(invocation.command->words, "ping");
+}
+
+static void wrong_usage_is_named(void **state)
+{
+	static const struct {
+		const char *line, *words;
+	} wrong[] = {
+		{"", "say what to do"},
+		{"bogus", "bogus: no such command"},
+		{"party", "party: no such command"},
+		{"status now", "now: one word too many"},
+		{"party create", "needs NAME"},
+		{"party create a b", "b: one word too many"},
+		{"status --colour", "--colour: no such option"},
+		{"status --once", "--once does not go with `status`"},
+		{"status --json=1", "--json takes no value"},
+		{"ping kira -c", "--count: a value is missing"},
+		{"ping kira -c 0", "-c: a number"},
+		{"ping kira -c 1x", "-c: a number"},
+		{"invite --ttl soon", "--ttl: say how long"},
+		{"invite --ttl 0", "--ttl: say how long"},
+		{"status --run", "--run: a value is missing"},
+		{"status -x", "-x: no such option"},
+		{"1 2 3 4 5 6 7 8 9", "too many words"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct invocation invocation;
+		struct error error = {0};
+
+		assert_int_equal(parse(wrong[i].line, &invocation, &error), -22);
+		if (!strstr(error.text, wrong[i].words))
+			fail_msg("`%s` said \"%s\"", wrong[i].line, error.text);
+	}
+}
+
+static void durations(void **state)
+{
+	static const char *const bad[] = {"",	 "h",	       "2x",	 "-1",	"1 h",
+					  "2hh", "5000000000", "99999d", "1.5h"};
+	char text[DURATION_TEXT_SIZE];
+	uint32_t seconds;
+
+	(void)state;
+	assert_int_equal(duration_parse("90", &seconds), 0);
+	assert_int_equal(seconds, 90);
+	assert_int_equal(duration_parse("1h30m", &seconds), 0);
+	assert_int_equal(seconds, 5400);
+	assert_int_equal(duration_parse("7d", &seconds), 0);
+	assert_int_equal(seconds, 604800);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (duration_parse(bad[i], &seconds) == 0)
+			fail_msg("\"%s\" was accepted", bad[i]);
+	assert_string_equal(duration_format(59, text), "59 s");
+	assert_string_equal(duration_format(3599, text), "59 min");
+	assert_string_equal(duration_format(12000, text), "3 h 20 min");
+	assert_string_equal(duration_format(187200, text), "2 d 4 h");
+}
+
+static void hostile_text_is_made_clean(void **state)
+{
+	char out[64];
+
+	(void)state;
+	assert_string_equal(clean_text("a\033[31mb\n", 7, out, sizeof(out)), "a?[31mb");
+	assert_string_equal(clean_text("k\xc3\xa4se", 5, out, sizeof(out)), "k\xc3\xa4se");
+	assert_string_equal(clean_text("\xc2\x9b\xe2\x80\xae", 5, out, sizeof(out)), "?????");
+	assert_string_equal(clean_text("a\0b\xf0\x9f", 5, out, sizeof(out)), "a?b??");
+	assert_string_equal(clean_text("x\ty", 3, out, sizeof(out)), "x y");
+	/* Cut between characters. */
+	assert_string_equal(clean_text("k\xc3\xa4", 3, out, 3), "k");
+}
+
+static void columns_line_up(void **state)
+{
+	static const char *const rows[][3] = {
+		{"NAME", "PING", ""},
+		{"\xe6\x97\xa5\xe6\x9c\xac", "5 ms", "x"}, /* two wide characters */
+		{"z\xc3\xab\033", NULL, "y"},
+	};
+	static const char golden[] = "  NAME  PING  -\n"
+				     "  \xe6\x97\xa5\xe6\x9c\xac  5 ms  x\n"
+				     "  z\xc3\xab?   -     y\n";
+	char *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+	struct table table;
+
+	(void)state;
+	table_init_locale();
+	table_init(&table, 3);
+	for (size_t i = 0; i < 3; i++)
+		table_add(&table, rows[i]);
+	table_print(&table, 2, out);
+	table_deinit(&table);
+	(void)fclose(out);
+	assert_string_equal(text, golden);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(options_may_stand_anywhere),
+		cmocka_unit_test(counts_and_times_are_read),
+		cmocka_unit_test(wrong_usage_is_named),
+		cmocka_unit_test(durations),
+		cmocka_unit_test(hostile_text_is_made_clean),
+		cmocka_unit_test(columns_line_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
