@@ -1,0 +1,15 @@
+/* text.h - which texts from outside may be shown: names of members and parties, settings. */
+#ifndef LANRAGE_COMMON_TEXT_H
+#define LANRAGE_COMMON_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Valid UTF-8 (RFC 3629: no overlong forms, no surrogates), no control characters (C0, DEL, C1),
+ * none of the marks that change the direction of text (U+061C, U+200E..U+200F, U+202A..U+202E,
+ * U+2066..U+2069) and no line or paragraph separators (U+2028, U+2029). */
+bool text_is_clean(const char *text);
+/* Clean, at least one character that is not blank, fewer than size bytes. */
+bool text_is_name(const char *text, size_t size);
+
+#endif

@@ -1,0 +1,31 @@
+/* announce.h - keeps the others informed of where this member can be reached.
+ *
+ * An announcement is made when the party was entered, when the own candidates or relays changed, at
+ * every new session with the server, and long before the last one expires. Each one has a new
+ * sequence number. At most ten a second, and one at a time: the next waits for the server's answer.
+ */
+#ifndef LANRAGE_CONTROL_ANNOUNCE_H
+#define LANRAGE_CONTROL_ANNOUNCE_H
+
+#include "common/loop.h"
+#include "svc-control/announcement.h"
+
+#define ANNOUNCE_INTERVAL_MS 100
+#define ANNOUNCE_RENEW_MS    (6u * 3600u * 1000u)
+
+struct control;
+
+struct announce {
+	struct loop_timer timer;
+	uint64_t next_us;
+	bool pending; /* the timer is for the next one, not for renewing */
+	bool asking;  /* the server has not answered the last one */
+	bool again;   /* something changed meanwhile */
+};
+
+void announce_init(struct control *control);
+void announce_deinit(struct control *control);
+/* Announces as soon as the rate allows; nothing without lease or server. */
+void announce_soon(struct control *control);
+
+#endif

@@ -1,0 +1,364 @@
+#include "svc-control/codec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/pb.h"
+#include "control.pb-c.h"
+
+#define SMALL_BUDGET	(64u << 10)
+#define STATUS_BUDGET	(4u << 20) /* of a party of DATAPLANE_MEMBERS_MAX */
+#define SETTINGS_BUDGET (1u << 20)
+
+ssize_t control_create_encode(const struct control_create *create, uint8_t **bytes)
+{
+	Lanrage__Control__CreateParty message = LANRAGE__CONTROL__CREATE_PARTY__INIT;
+
+	message.name = pb_view_text(create->name);
+	message.own_name = pb_view_text(create->own_name);
+	message.local = create->local;
+	return pb_pack(&message.base, bytes);
+}
+
+int control_create_decode(struct control_create *create, const uint8_t *bytes, size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Control__CreateParty *message = pb_unpack(
+		&memory, SMALL_BUDGET, &lanrage__control__create_party__descriptor, bytes, length);
+	bool good;
+
+	memset(create, 0, sizeof(*create));
+	good = message && pb_take_text(message->name, create->name, sizeof(create->name)) &&
+	       pb_take_text(message->own_name, create->own_name, sizeof(create->own_name));
+	if (good)
+		create->local = message->local;
+	pb_free(&memory);
+	return good ? 0 : -EBADMSG;
+}
+
+ssize_t control_join_encode(const struct control_join *join, uint8_t **bytes)
+{
+	Lanrage__Control__JoinParty message = LANRAGE__CONTROL__JOIN_PARTY__INIT;
+
+	message.code = pb_view_text(join->code);
+	message.own_name = pb_view_text(join->own_name);
+	return pb_pack(&message.base, bytes);
+}
+
+int control_join_decode(struct control_join *join, const uint8_t *bytes, size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Control__JoinParty *message = pb_unpack(
+		&memory, SMALL_BUDGET, &lanrage__control__join_party__descriptor, bytes, length);
+	bool good;
+
+	memset(join, 0, sizeof(*join));
+	good = message && pb_take_text(message->code, join->code, sizeof(join->code)) &&
+	       pb_take_text(message->own_name, join->own_name, sizeof(join->own_name));
+	pb_free(&memory);
+	return good ? 0 : -EBADMSG;
+}
+
+ssize_t control_invite_wish_encode(const struct control_invite_wish *wish, uint8_t **bytes)
+{
+	Lanrage__Control__MakeInvite message = LANRAGE__CONTROL__MAKE_INVITE__INIT;
+
+	message.once = wish->once;
+	message.ttl_s = wish->ttl_s;
+	return pb_pack(&message.base, bytes);
+}
+
+int control_invite_wish_decode(struct control_invite_wish *wish, const uint8_t *bytes,
+			       size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Control__MakeInvite *message = pb_unpack(
+		&memory, SMALL_BUDGET, &lanrage__control__make_invite__descriptor, bytes, length);
+
+	memset(wish, 0, sizeof(*wish));
+	if (message) {
+		wish->once = message->once;
+		wish->ttl_s = message->ttl_s;
+	}
+	pb_free(&memory);
+	return message ? 0 : -EBADMSG;
+}
+
+ssize_t control_invite_encode(const struct control_invite *invite, uint8_t **bytes)
+{
+	Lanrage__Control__MadeInvite message = LANRAGE__CONTROL__MADE_INVITE__INIT;
+
+	message.code = pb_view_text(invite->code);
+	message.link = pb_view_text(invite->link);
+	message.expires_s = invite->expires_s;
+	return pb_pack(&message.base, bytes);
+}
+
+int control_invite_decode(struct control_invite *invite, const uint8_t *bytes, size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Control__MadeInvite *message = pb_unpack(
+		&memory, SMALL_BUDGET, &lanrage__control__made_invite__descriptor, bytes, length);
+	bool good;
+
+	memset(invite, 0, sizeof(*invite));
+	good = message && pb_take_text(message->code, invite->code, sizeof(invite->code)) &&
+	       pb_take_text(message->link, invite->link, sizeof(invite->link));
+	if (good)
+		invite->expires_s = message->expires_s;
+	pb_free(&memory);
+	return good ? 0 : -EBADMSG;
+}
+
+ssize_t control_up_encode(const struct control_up *up, uint8_t **bytes)
+{
+	Lanrage__Control__SetUp message = LANRAGE__CONTROL__SET_UP__INIT;
+
+	message.up = up->up;
+	return pb_pack(&message.base, bytes);
+}
+
+int control_up_decode(struct control_up *up, const uint8_t *bytes, size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Control__SetUp *message = pb_unpack(
+		&memory, SMALL_BUDGET, &lanrage__control__set_up__descriptor, bytes, length);
+
+	memset(up, 0, sizeof(*up));
+	if (message)
+		up->up = message->up;
+	pb_free(&memory);
+	return message ? 0 : -EBADMSG;
+}
+
+static void address_view(const struct addr *addr, Lanrage__Ipc__Address *message)
+{
+	lanrage__ipc__address__init(message);
+	message->ip = pb_view(addr->ip, addr_ip_length(addr));
+}
+
+/* An absent or empty address is none. */
+static bool take_address(const Lanrage__Ipc__Address *message, struct addr *addr)
+{
+	memset(addr, 0, sizeof(*addr));
+	if (!message || message->ip.len == 0)
+		return true;
+	return addr_from_bytes(addr, message->ip.data, message->ip.len, 0) == 0;
+}
+
+struct member_message {
+	Lanrage__Control__Member member;
+	Lanrage__Ipc__Address address;
+};
+
+static void member_view(const struct control_member *member, struct member_message *message)
+{
+	Lanrage__Control__Member *m = &message->member;
+
+	lanrage__control__member__init(m);
+	address_view(&member->address, &message->address);
+	m->identity = pb_view(member->identity, DATAPLANE_KEY_SIZE);
+	m->wireguard_key = pb_view(member->wireguard_key, DATAPLANE_KEY_SIZE);
+	m->name = pb_view_text(member->name);
+	m->address = &message->address;
+	m->online = member->online;
+	m->host = member->host;
+	m->self = member->self;
+	m->announced = member->announced;
+	m->backend = member->backend;
+	m->mapping = member->mapping;
+	m->filtering = member->filtering;
+}
+
+ssize_t control_status_encode(const struct control_status *status, uint8_t **bytes)
+{
+	Lanrage__Control__Status message = LANRAGE__CONTROL__STATUS__INIT;
+	struct member_message *members = calloc(status->n_members + 1, sizeof(*members));
+	Lanrage__Control__Member **list = calloc(status->n_members + 1, sizeof(*list));
+	Lanrage__Ipc__Address address;
+	ssize_t n = -ENOMEM;
+
+	if (!members || !list)
+		goto out;
+	for (size_t i = 0; i < status->n_members; i++) {
+		member_view(&status->members[i], &members[i]);
+		list[i] = &members[i].member;
+	}
+	address_view(&status->address, &address);
+	message.in_party = status->in_party;
+	message.party_id = pb_view(status->party_id, sizeof(status->party_id));
+	message.party_name = pb_view_text(status->party_name);
+	message.up = status->up;
+	message.local = status->local;
+	message.identity = pb_view(status->identity, DATAPLANE_KEY_SIZE);
+	message.own_name = pb_view_text(status->own_name);
+	message.address = &address;
+	message.prefix_length = status->prefix_length;
+	message.server_url = pb_view_text(status->server_url);
+	message.server_state = status->server_state;
+	message.server_reason = pb_view_text(status->server_reason);
+	message.n_members = status->n_members;
+	message.members = list;
+	n = pb_pack(&message.base, bytes);
+out:
+	free(members);
+	free(list);
+	return n;
+}
+
+static bool take_member(const Lanrage__Control__Member *message, struct control_member *member)
+{
+	if (message->backend >= DATAPLANE_BACKEND_COUNT || message->mapping >= NAT_BEHAVIOURS ||
+	    message->filtering >= NAT_BEHAVIOURS)
+		return false;
+	member->online = message->online;
+	member->host = message->host;
+	member->self = message->self;
+	member->announced = message->announced;
+	member->backend = (enum dataplane_backend)message->backend;
+	member->mapping = (enum nat_behaviour)message->mapping;
+	member->filtering = (enum nat_behaviour)message->filtering;
+	return pb_take(&message->identity, member->identity, DATAPLANE_KEY_SIZE) &&
+	       pb_take(&message->wireguard_key, member->wireguard_key, DATAPLANE_KEY_SIZE) &&
+	       pb_take_text(message->name, member->name, sizeof(member->name)) &&
+	       take_address(message->address, &member->address);
+}
+
+static bool take_members(const Lanrage__Control__Status *message, struct control_status *status)
+{
+	if (message->n_members > DATAPLANE_MEMBERS_MAX)
+		return false;
+	status->members = calloc(message->n_members + 1, sizeof(*status->members));
+	if (!status->members)
+		return false;
+	status->n_members = message->n_members;
+	for (size_t i = 0; i < message->n_members; i++)
+		if (!take_member(message->members[i], &status->members[i]))
+			return false;
+	return true;
+}
+
+static bool take_status(const Lanrage__Control__Status *message, struct control_status *status)
+{
+	if (message->server_state >= CONTROL_SERVER_STATES || message->prefix_length > 32)
+		return false;
+	status->in_party = message->in_party;
+	status->up = message->up;
+	status->local = message->local;
+	status->prefix_length = (uint8_t)message->prefix_length;
+	status->server_state = (enum control_server_state)message->server_state;
+	return pb_take(&message->party_id, status->party_id, sizeof(status->party_id)) &&
+	       pb_take_text(message->party_name, status->party_name, sizeof(status->party_name)) &&
+	       pb_take(&message->identity, status->identity, DATAPLANE_KEY_SIZE) &&
+	       pb_take_text(message->own_name, status->own_name, sizeof(status->own_name)) &&
+	       take_address(message->address, &status->address) &&
+	       pb_take_text(message->server_url, status->server_url, sizeof(status->server_url)) &&
+	       pb_take_text(message->server_reason, status->server_reason,
+			    sizeof(status->server_reason)) &&
+	       take_members(message, status);
+}
+
+int control_status_decode(struct control_status *status, const uint8_t *bytes, size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Control__Status *message = pb_unpack(
+		&memory, STATUS_BUDGET, &lanrage__control__status__descriptor, bytes, length);
+	bool good;
+
+	memset(status, 0, sizeof(*status));
+	good = message && take_status(message, status);
+	pb_free(&memory);
+	if (!good)
+		control_status_clear(status);
+	return good ? 0 : -EBADMSG;
+}
+
+void control_status_clear(struct control_status *status)
+{
+	free(status->members);
+	memset(status, 0, sizeof(*status));
+}
+
+static void setting_view(const struct control_setting *setting, Lanrage__Control__Setting *message)
+{
+	lanrage__control__setting__init(message);
+	message->key = pb_view_text(setting->key);
+	message->value = pb_view_text(setting->value);
+	message->fallback = pb_view_text(setting->fallback);
+	message->description = pb_view_text(setting->description);
+}
+
+static bool take_setting(const Lanrage__Control__Setting *message, struct control_setting *setting)
+{
+	return pb_take_text(message->key, setting->key, sizeof(setting->key)) &&
+	       pb_take_text(message->value, setting->value, sizeof(setting->value)) &&
+	       pb_take_text(message->fallback, setting->fallback, sizeof(setting->fallback)) &&
+	       pb_take_text(message->description, setting->description,
+			    sizeof(setting->description));
+}
+
+ssize_t control_setting_encode(const struct control_setting *setting, uint8_t **bytes)
+{
+	Lanrage__Control__Setting message;
+
+	setting_view(setting, &message);
+	return pb_pack(&message.base, bytes);
+}
+
+int control_setting_decode(struct control_setting *setting, const uint8_t *bytes, size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Control__Setting *message = pb_unpack(
+		&memory, SMALL_BUDGET, &lanrage__control__setting__descriptor, bytes, length);
+	bool good;
+
+	memset(setting, 0, sizeof(*setting));
+	good = message && take_setting(message, setting);
+	pb_free(&memory);
+	return good ? 0 : -EBADMSG;
+}
+
+ssize_t control_settings_encode(const struct control_settings *settings, uint8_t **bytes)
+{
+	Lanrage__Control__Settings message = LANRAGE__CONTROL__SETTINGS__INIT;
+	Lanrage__Control__Setting items[CONTROL_SETTINGS_MAX], *list[CONTROL_SETTINGS_MAX];
+
+	if (settings->n_settings > CONTROL_SETTINGS_MAX)
+		return -EMSGSIZE;
+	for (size_t i = 0; i < settings->n_settings; i++) {
+		setting_view(&settings->settings[i], &items[i]);
+		list[i] = &items[i];
+	}
+	message.n_settings = settings->n_settings;
+	message.settings = list;
+	return pb_pack(&message.base, bytes);
+}
+
+int control_settings_decode(struct control_settings *settings, const uint8_t *bytes, size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Control__Settings *message = pb_unpack(
+		&memory, SETTINGS_BUDGET, &lanrage__control__settings__descriptor, bytes, length);
+	bool good;
+
+	memset(settings, 0, sizeof(*settings));
+	good = message && message->n_settings <= CONTROL_SETTINGS_MAX;
+	if (good)
+		settings->settings = calloc(message->n_settings + 1, sizeof(*settings->settings));
+	good = good && settings->settings;
+	for (size_t i = 0; good && i < message->n_settings; i++)
+		good = take_setting(message->settings[i], &settings->settings[i]);
+	if (good)
+		settings->n_settings = message->n_settings;
+	pb_free(&memory);
+	if (!good)
+		control_settings_clear(settings);
+	return good ? 0 : -EBADMSG;
+}
+
+void control_settings_clear(struct control_settings *settings)
+{
+	free(settings->settings);
+	memset(settings, 0, sizeof(*settings));
+}

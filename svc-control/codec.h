@@ -1,0 +1,141 @@
+/* codec.h - the interface of svc-control: its requests and events as checked plain structs.
+ *
+ * Same rules as svc-dataplane/codec.h. Texts are valid UTF-8 without control characters or
+ * bidirectional marks; decoding refuses others.
+ */
+#ifndef LANRAGE_CONTROL_CODEC_H
+#define LANRAGE_CONTROL_CODEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/addr.h"
+#include "svc-nat/codec.h"
+
+#define CONTROL_NAME_MAX      64  /* bytes with the NUL: a member's or a party's name */
+#define CONTROL_CODE_MAX      256 /* bytes with the NUL: a code or a link */
+#define CONTROL_URL_MAX	      256
+#define CONTROL_REASON_MAX    160
+#define CONTROL_SETTING_MAX   1024
+#define CONTROL_PARTY_ID_SIZE 16
+#define CONTROL_SETTINGS_MAX  64
+
+enum control_request {
+	CONTROL_GET_STATUS = 1, /* () -> struct control_status; by api, metrics, browser */
+	CONTROL_CREATE_PARTY,	/* struct control_create -> struct control_invite; by api */
+	CONTROL_JOIN_PARTY,	/* struct control_join -> struct control_status; by api */
+	CONTROL_LEAVE_PARTY,	/* () -> (); by api */
+	CONTROL_MAKE_INVITE,	/* struct control_invite_wish -> struct control_invite; by api */
+	CONTROL_SET_UP,		/* struct control_up -> (); by api: connect, disconnect */
+	CONTROL_GET_SETTINGS,	/* () -> struct control_settings; by api, metrics, browser, nat */
+	CONTROL_SET_SETTING,	/* struct control_setting -> (); by api. -EINVAL with words */
+};
+/* CREATE, JOIN and MAKE_INVITE may take up to 5 s waiting for the server and 5 s more for the
+ * interface: ask with CONTROL_SLOW_TIMEOUT_MS. Errors carry words meant for the user. -EALREADY: in
+ * a party; -ENOTCONN: server away; -ENOENT: no such code; -EPERM: not the host. */
+#define CONTROL_SLOW_TIMEOUT_MS 12000
+
+enum control_event {
+	CONTROL_EVENT_STATUS = 1, /* (): control_status changed */
+	CONTROL_EVENT_SETTINGS,	  /* (): a setting changed */
+};
+
+struct control_create {
+	char name[CONTROL_NAME_MAX];
+	char own_name[CONTROL_NAME_MAX]; /* empty: the setting peer_name, else the host name */
+	bool local;
+};
+
+struct control_join {
+	char code[CONTROL_CODE_MAX];
+	char own_name[CONTROL_NAME_MAX];
+};
+
+struct control_invite_wish {
+	bool once;
+	uint32_t ttl_s; /* 0: the default, 24 h */
+};
+
+struct control_invite {
+	char code[CONTROL_CODE_MAX]; /* KQ7M-3ZT9-HX2F */
+	char link[CONTROL_CODE_MAX];
+	uint64_t expires_s; /* since 1970 */
+};
+
+struct control_up {
+	bool up;
+};
+
+enum control_server_state {
+	CONTROL_SERVER_NONE = 0, /* none configured */
+	CONTROL_SERVER_CONNECTING,
+	CONTROL_SERVER_CONNECTED,
+	CONTROL_SERVER_AWAY, /* reason says why; tried again */
+	CONTROL_SERVER_STATES,
+};
+
+struct control_member {
+	uint8_t identity[DATAPLANE_KEY_SIZE];
+	uint8_t wireguard_key[DATAPLANE_KEY_SIZE];
+	char name[CONTROL_NAME_MAX]; /* empty until its announcement was opened */
+	struct addr address;
+	bool online; /* as the server says */
+	bool host;
+	bool self;
+	bool announced; /* its announcement passed every check */
+	enum dataplane_backend backend;
+	enum nat_behaviour mapping, filtering;
+};
+
+struct control_status {
+	bool in_party;
+	uint8_t party_id[CONTROL_PARTY_ID_SIZE];
+	char party_name[CONTROL_NAME_MAX];
+	bool up;    /* wanted; the dataplane says what is */
+	bool local; /* the party has no server */
+	uint8_t identity[DATAPLANE_KEY_SIZE];
+	char own_name[CONTROL_NAME_MAX];
+	struct addr address; /* none: no lease yet */
+	uint8_t prefix_length;
+	char server_url[CONTROL_URL_MAX];
+	enum control_server_state server_state;
+	char server_reason[CONTROL_REASON_MAX];
+	size_t n_members; /* with oneself */
+	struct control_member *members;
+};
+
+struct control_setting {
+	char key[CONTROL_NAME_MAX];
+	char value[CONTROL_SETTING_MAX];
+	char fallback[CONTROL_SETTING_MAX]; /* the default; answers only */
+	char description[CONTROL_REASON_MAX];
+};
+
+struct control_settings {
+	size_t n_settings;
+	struct control_setting *settings;
+};
+
+ssize_t control_create_encode(const struct control_create *create, uint8_t **bytes);
+int control_create_decode(struct control_create *create, const uint8_t *bytes, size_t length);
+ssize_t control_join_encode(const struct control_join *join, uint8_t **bytes);
+int control_join_decode(struct control_join *join, const uint8_t *bytes, size_t length);
+ssize_t control_invite_wish_encode(const struct control_invite_wish *wish, uint8_t **bytes);
+int control_invite_wish_decode(struct control_invite_wish *wish, const uint8_t *bytes,
+			       size_t length);
+ssize_t control_invite_encode(const struct control_invite *invite, uint8_t **bytes);
+int control_invite_decode(struct control_invite *invite, const uint8_t *bytes, size_t length);
+ssize_t control_up_encode(const struct control_up *up, uint8_t **bytes);
+int control_up_decode(struct control_up *up, const uint8_t *bytes, size_t length);
+ssize_t control_status_encode(const struct control_status *status, uint8_t **bytes);
+int control_status_decode(struct control_status *status, const uint8_t *bytes, size_t length);
+void control_status_clear(struct control_status *status);
+ssize_t control_setting_encode(const struct control_setting *setting, uint8_t **bytes);
+int control_setting_decode(struct control_setting *setting, const uint8_t *bytes, size_t length);
+ssize_t control_settings_encode(const struct control_settings *settings, uint8_t **bytes);
+int control_settings_decode(struct control_settings *settings, const uint8_t *bytes, size_t length);
+void control_settings_clear(struct control_settings *settings);
+
+#endif

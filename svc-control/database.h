@@ -1,0 +1,85 @@
+/* database.h - what svc-control must not forget, in STATE/control/control.db (SQLite, WAL).
+ *
+ * Every change is a transaction that is on disk when the function returns (synchronous FULL), so a
+ * kill at any moment leaves the state before or after it, never between. Group several changes with
+ * database_begin() and database_commit(); groups nest, and one failure inside undoes the outermost.
+ * Functions return 0 or a negative errno; the words are logged once, here. A database of a later
+ * version or one that is damaged is refused at opening, and left as it is. The file is 0600: it
+ * holds the party's key.
+ */
+#ifndef LANRAGE_CONTROL_DATABASE_H
+#define LANRAGE_CONTROL_DATABASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "svc-control/announcement.h"
+#include "svc-control/codec.h"
+
+struct database;
+
+/* -EPROTONOSUPPORT: of a later version; -EBADMSG: damaged or no database; -EACCES, -ENOSPC, -EIO.
+ */
+int database_open(struct database **database, const char *path, struct error *error);
+/* NULL is fine. */
+void database_close(struct database *database);
+
+int database_begin(struct database *database);
+/* Fails, and undoes all, when anything failed or was rolled back since the outermost begin. */
+int database_commit(struct database *database);
+void database_rollback(struct database *database);
+
+/* -ENOENT: never set. */
+int database_get_setting(struct database *database, const char *key,
+			 char value[CONTROL_SETTING_MAX]);
+/* value NULL: back to the default. */
+int database_set_setting(struct database *database, const char *key, const char *value);
+
+/* A number that only grows, given once: stored before it is returned. At least `floor`. */
+int database_next_sequence(struct database *database, uint64_t floor, uint64_t *sequence);
+
+/* The party this machine is in; one at most. */
+struct database_party {
+	struct announcement_trust trust;
+	char name[CONTROL_NAME_MAX];
+	char own_name[CONTROL_NAME_MAX];
+	char server_url[CONTROL_URL_MAX]; /* where it was made or joined */
+	struct addr_prefix prefix;
+	uint8_t prefix_signature[64];
+	bool has_proof;
+	struct invite_proof proof; /* own; absent for the host */
+	uint64_t change;	   /* of the server's numbering, as applied */
+};
+/* -ENOENT: in no party. */
+int database_get_party(struct database *database, struct database_party *party);
+int database_set_party(struct database *database, const struct database_party *party);
+/* The party and its members; settings, the sequence and the cache stay. */
+int database_remove_party(struct database *database);
+
+/* A member as last known; kept when it leaves, for its sequence. */
+struct database_member {
+	uint8_t identity[32];
+	uint8_t wireguard_key[32];
+	uint16_t number;
+	uint32_t lease;
+	struct addr address;
+	bool present;
+	uint64_t sequence; /* highest accepted announcement; 0: none */
+	size_t sealed_length;
+	uint8_t sealed[ANNOUNCEMENT_SEALED_MAX]; /* that announcement */
+};
+int database_set_member(struct database *database, const struct database_member *member);
+int database_remove_member(struct database *database, const uint8_t identity[32]);
+int database_each_member(struct database *database,
+			 void (*each)(void *data, const struct database_member *member),
+			 void *data);
+
+/* Small things worth keeping over a restart, by name. *length: in: room, out: bytes. -ENOENT,
+ * -EMSGSIZE (no room). Setting no bytes removes it. */
+int database_get_cache(struct database *database, const char *name, uint8_t *bytes, size_t *length);
+int database_set_cache(struct database *database, const char *name, const uint8_t *bytes,
+		       size_t length);
+
+#endif

@@ -1,0 +1,161 @@
+/* dispatch.c - what may be asked of svc-control, by whom, and which function answers. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "svc-control/service.h"
+
+static void reply_encoded(struct bus_call *call, ssize_t length, uint8_t *bytes)
+{
+	if (length < 0) {
+		bus_reply_error(call, (int)length, "the answer could not be made");
+		return;
+	}
+	bus_reply(call, bytes, (size_t)length);
+	free(bytes);
+}
+
+static void reply_malformed(struct bus_call *call)
+{
+	bus_reply_error(call, -EBADMSG,
+			"a value is malformed: texts are UTF-8 without control characters, names "
+			"at most 63 bytes");
+}
+
+static void on_get_status(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct control *control = data;
+	struct control_status status = {.up = control_is_up(control)};
+	char name[CONTROL_SETTING_MAX];
+	uint8_t *bytes = NULL;
+	ssize_t n;
+
+	(void)body;
+	(void)length;
+	n = party_fill_status(&control->party, &status);
+	memcpy(status.identity, control->keyholder.identity, sizeof(status.identity));
+	if (control->party.joined) {
+		memcpy(status.own_name, control->party.record.own_name, sizeof(status.own_name));
+	} else {
+		settings_get(&control->settings, SETTING_PEER_NAME, name);
+		snprintf(status.own_name, sizeof(status.own_name), "%.*s", CONTROL_NAME_MAX - 1,
+			 name);
+	}
+	control_server_url(control, status.server_url);
+	status.server_state = rendezvous_state(control->rendezvous);
+	snprintf(status.server_reason, sizeof(status.server_reason), "%s",
+		 rendezvous_reason(control->rendezvous));
+	if (n == 0)
+		n = control_status_encode(&status, &bytes);
+	control_status_clear(&status);
+	reply_encoded(call, n, bytes);
+}
+
+static void on_create(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct control_create wish;
+
+	if (control_create_decode(&wish, body, length) < 0)
+		reply_malformed(call);
+	else
+		membership_create(data, call, &wish);
+}
+
+static void on_join(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct control_join wish;
+
+	if (control_join_decode(&wish, body, length) < 0)
+		reply_malformed(call);
+	else
+		membership_join(data, call, &wish);
+}
+
+static void on_leave(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	(void)body;
+	(void)length;
+	membership_leave(data, call);
+}
+
+static void on_invite(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct control_invite_wish wish;
+
+	if (control_invite_wish_decode(&wish, body, length) < 0)
+		reply_malformed(call);
+	else
+		hosting_invite(data, call, &wish);
+}
+
+/* A setting may decide which server is used, or whether any is. */
+static void control_apply_settings(struct control *control)
+{
+	control_choose_server(control);
+	handover_push(control);
+	bus_publish(control->bus, CONTROL_EVENT_SETTINGS, NULL, 0);
+	control_changed(control);
+}
+
+static void control_store_setting(struct control *control, struct bus_call *call, const char *key,
+				  const char *value)
+{
+	struct error error;
+
+	if (settings_set(&control->settings, key, value, &error) < 0) {
+		bus_reply_error(call, error.code, error.text);
+		return;
+	}
+	control_apply_settings(control);
+	bus_reply(call, NULL, 0);
+}
+
+static void on_set_up(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct control_up wish;
+
+	if (control_up_decode(&wish, body, length) < 0)
+		reply_malformed(call);
+	else
+		control_store_setting(data, call, SETTING_UP, wish.up ? "on" : "off");
+}
+
+static void on_get_settings(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct control *control = data;
+	struct control_settings settings = {0};
+	uint8_t *bytes = NULL;
+	ssize_t n = settings_list(&control->settings, &settings);
+
+	(void)body;
+	(void)length;
+	if (n == 0)
+		n = control_settings_encode(&settings, &bytes);
+	control_settings_clear(&settings);
+	reply_encoded(call, n, bytes);
+}
+
+static void on_set_setting(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct control_setting wish;
+
+	if (control_setting_decode(&wish, body, length) < 0)
+		reply_malformed(call);
+	else
+		control_store_setting(data, call, wish.key, wish.value);
+}
+
+#define READERS (BUS_FROM(SERVICE_API) | BUS_FROM(SERVICE_METRICS) | BUS_FROM(SERVICE_BROWSER))
+
+const struct bus_method control_methods[] = {
+	{CONTROL_GET_STATUS, READERS, on_get_status},
+	{CONTROL_CREATE_PARTY, BUS_FROM(SERVICE_API), on_create},
+	{CONTROL_JOIN_PARTY, BUS_FROM(SERVICE_API), on_join},
+	{CONTROL_LEAVE_PARTY, BUS_FROM(SERVICE_API), on_leave},
+	{CONTROL_MAKE_INVITE, BUS_FROM(SERVICE_API), on_invite},
+	{CONTROL_SET_UP, BUS_FROM(SERVICE_API), on_set_up},
+	{CONTROL_GET_SETTINGS, READERS, on_get_settings},
+	{CONTROL_SET_SETTING, BUS_FROM(SERVICE_API), on_set_setting},
+	{0, 0, NULL},
+};

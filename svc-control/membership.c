@@ -1,0 +1,389 @@
+#include "svc-control/membership.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "svc-control/service.h"
+
+/* ---- what create and join have in common */
+
+/* In no party any more, neither here nor, sooner or later, in the server's eyes. */
+static int membership_forget(struct control *control, bool tell_server)
+{
+	const struct database_party *record = &control->party.record;
+	struct farewell_party party;
+	int r;
+
+	memcpy(party.party_id, record->trust.party_id, sizeof(party.party_id));
+	memcpy(party.server_url, record->server_url, sizeof(party.server_url));
+	r = party_forget(&control->party);
+	if (tell_server)
+		farewell_owe(control, &party);
+	tickets_forget(control);
+	handover_push(control);
+	control_changed(control);
+	return r;
+}
+
+static void membership_undo(struct control *control)
+{
+	arrival_cancel(control);
+	if (control->operation.entered)
+		membership_forget(control, true);
+}
+
+static bool membership_begin(struct control *control, enum operation_kind kind,
+			     struct bus_call *call)
+{
+	char words[ERROR_TEXT_MAX];
+
+	if (!operation_begin(control, kind, call))
+		return false;
+	control->operation.undo = membership_undo;
+	if (!control->party.joined)
+		return true;
+	snprintf(words, sizeof(words),
+		 "you are in the party \"%s\" already; leave it first with `lanrage leave`",
+		 control->party.record.name);
+	operation_fail(control, -EALREADY, words);
+	return false;
+}
+
+/* The name to go by: the wish, else the setting. */
+static int membership_own_name(struct control *control, const char *wish, struct error *error)
+{
+	struct operation *operation = &control->operation;
+	char value[CONTROL_SETTING_MAX];
+
+	snprintf(value, sizeof(value), "%s", wish);
+	if (!*value)
+		settings_get(&control->settings, SETTING_PEER_NAME, value);
+	if (!text_is_name(value, CONTROL_NAME_MAX))
+		return error_set(error, -EINVAL,
+				 "a name has 1 to %d bytes and no control characters or direction "
+				 "marks",
+				 CONTROL_NAME_MAX - 1);
+	operation->name_is_new = *wish != 0;
+	memcpy(operation->record.own_name, value, CONTROL_NAME_MAX);
+	return 0;
+}
+
+/* From here on the server's frames about this party count, and failing means to undo. */
+static void membership_enter(struct control *control)
+{
+	struct operation *operation = &control->operation;
+
+	memcpy(operation->record.server_url, operation->server_url, sizeof(operation->server_url));
+	farewell_cancel(control, operation->record.trust.party_id);
+	party_enter(&control->party, &operation->record);
+	operation->entered = true;
+}
+
+static void membership_arrived(struct control *control, const struct error *error)
+{
+	if (error)
+		operation_fail_error(control, error);
+	else if (control->operation.kind == OPERATION_CREATE)
+		hosting_answer_invite(control);
+	else
+		operation_answer(control, NULL, 0);
+}
+
+/* The wishes that proved right become settings. */
+static void membership_keep_settings(struct control *control)
+{
+	const struct operation *operation = &control->operation;
+	const struct settings *settings = &control->settings;
+
+	if (operation->name_is_new)
+		settings_set(settings, SETTING_PEER_NAME, operation->record.own_name, NULL);
+	if (operation->url_is_new)
+		settings_set(settings, SETTING_SERVER_URL, operation->server_url, NULL);
+	settings_set(settings, SETTING_UP, "on", NULL);
+	bus_publish(control->bus, CONTROL_EVENT_SETTINGS, NULL, 0);
+}
+
+/* The server agreed: keep the party, bring the interface up, tell the others. */
+static void membership_settle(struct control *control)
+{
+	int r;
+
+	if (!party_self(&control->party)) {
+		operation_fail(
+			control, -EPROTO,
+			"the server gave no usable address; try again or use another server");
+		return;
+	}
+	r = party_settle(&control->party);
+	if (r < 0) {
+		operation_fail(control, r,
+			       "the party could not be stored: check free disk space and the state "
+			       "directory's permissions");
+		return;
+	}
+	log_notice("party %s: in it as %s", control->party.record.name,
+		   control->party.record.own_name);
+	membership_keep_settings(control);
+	handover_push(control);
+	announce_soon(control);
+	tickets_fetch(control);
+	control_changed(control);
+	arrival_wait(control, membership_arrived);
+}
+
+static void membership_answered(void *data, const struct error *error,
+				const struct rendezvous_server_frame *frame)
+{
+	struct control *control = data;
+
+	(void)frame;
+	if (error)
+		operation_fail_error(control, error);
+	else
+		control->operation.next(control);
+}
+
+static void membership_request(struct control *control, struct rendezvous_client_frame *frame,
+			       operation_step next)
+{
+	memcpy(frame->party_id, control->party.record.trust.party_id, sizeof(frame->party_id));
+	control->operation.next = next;
+	rendezvous_request(control->rendezvous, frame, membership_answered, control);
+}
+
+/* ---- create */
+
+static void membership_created(struct control *control)
+{
+	hosting_put_invite(control, membership_settle);
+}
+
+static void membership_send_create(struct control *control)
+{
+	const struct database_party *record = &control->operation.record;
+	struct rendezvous_client_frame frame = {.type = RENDEZVOUS_CREATE_PARTY};
+
+	membership_enter(control);
+	frame.create_party.prefix = record->prefix;
+	frame.create_party.generation = record->trust.generation;
+	memcpy(frame.create_party.wireguard_key, control->wireguard_key, 32);
+	membership_request(control, &frame, membership_created);
+}
+
+static int membership_prefix(const struct control *control, struct addr_prefix *prefix,
+			     struct error *error)
+{
+	const char *text =
+		config_get(control->service->config, "party", "subnet", PARTY_PREFIX_DEFAULT);
+
+	if (addr_prefix_parse(prefix, text) < 0 || prefix->addr.family != ADDR_IPV4 ||
+	    prefix->length < 8 || prefix->length > 24)
+		return error_set(error, -EINVAL,
+				 "[party] subnet=%s in the configuration is no IPv4 network from "
+				 "/8 to /24; write for example 10.66.0.0/16",
+				 text);
+	return 0;
+}
+
+/* A new party with this machine as its host. */
+static int membership_make_party(struct control *control, const struct control_create *wish,
+				 struct error *error)
+{
+	struct database_party *record = &control->operation.record;
+	struct invite_secret *secret = &control->operation.secret;
+
+	if (!text_is_name(wish->name, sizeof(record->name)))
+		return error_set(error, -EINVAL,
+				 "a party's name has 1 to %d bytes and no control characters or "
+				 "direction marks",
+				 CONTROL_NAME_MAX - 1);
+	if (membership_own_name(control, wish->own_name, error) < 0 ||
+	    membership_prefix(control, &record->prefix, error) < 0)
+		return error->code;
+	memcpy(record->name, wish->name, sizeof(record->name));
+	record->trust.generation = 1;
+	randombytes_buf(record->trust.party_id, sizeof(record->trust.party_id));
+	randombytes_buf(record->trust.party_key, sizeof(record->trust.party_key));
+	memcpy(record->trust.host, control->keyholder.identity, 32);
+	memcpy(secret->party_id, record->trust.party_id, sizeof(secret->party_id));
+	secret->prefix = record->prefix;
+	if (invite_sign_prefix(secret, &control->keyholder) < 0)
+		return error_set(error, -EIO, "the key holder does not sign");
+	memcpy(record->prefix_signature, secret->prefix_signature, 64);
+	return 0;
+}
+
+void membership_create(struct control *control, struct bus_call *call,
+		       const struct control_create *wish)
+{
+	struct operation *operation = &control->operation;
+	struct error error;
+
+	if (!membership_begin(control, OPERATION_CREATE, call))
+		return;
+	if (wish->local) {
+		operation_fail(control, -ENOTSUP,
+			       "a party without a server is not possible in this version; run "
+			       "`lanrage-server` on one machine and set server_url");
+		return;
+	}
+	if (membership_make_party(control, wish, &error) < 0) {
+		operation_fail_error(control, &error);
+		return;
+	}
+	control_server_url(control, operation->server_url);
+	operation->ttl_s = hosting_ttl(control, 0);
+	operation->once = false;
+	code_make(&operation->code);
+	operation_wait(control, membership_send_create);
+}
+
+/* ---- join */
+
+static void membership_send_join(struct control *control)
+{
+	struct operation *operation = &control->operation;
+	const struct invite_secret *secret = &operation->secret;
+	struct database_party *record = &operation->record;
+	struct rendezvous_client_frame frame = {.type = RENDEZVOUS_JOIN_PARTY};
+
+	memcpy(record->trust.party_id, secret->party_id, sizeof(record->trust.party_id));
+	memcpy(record->trust.party_key, secret->party_key, 32);
+	memcpy(record->trust.host, secret->host, 32);
+	record->trust.generation = secret->proof.generation;
+	memcpy(record->name, secret->party_name, sizeof(record->name));
+	record->prefix = secret->prefix;
+	memcpy(record->prefix_signature, secret->prefix_signature, 64);
+	record->has_proof = true;
+	invite_use(&record->proof, secret, control->keyholder.identity, control->wireguard_key);
+	membership_enter(control);
+	frame.join_party.has_invite = true;
+	memcpy(frame.join_party.invite_key, record->proof.invite_key, 32);
+	memcpy(frame.join_party.signature, record->proof.invite_signature, 64);
+	memcpy(frame.join_party.wireguard_key, control->wireguard_key, 32);
+	membership_request(control, &frame, membership_settle);
+}
+
+static void membership_open_invite(struct control *control,
+				   const struct rendezvous_server_frame *frame)
+{
+	struct operation *operation = &control->operation;
+	int r = -EBADMSG;
+
+	if (frame->type == RENDEZVOUS_INVITE)
+		r = invite_open(&operation->secret, &operation->keys,
+				clock_wall_us() / CLOCK_SECOND, frame->invite.sealed.bytes,
+				frame->invite.sealed.length);
+	if (r == -EKEYEXPIRED)
+		operation_fail(control, r, "this code has expired; ask the host for a new one");
+	else if (r < 0)
+		operation_fail(control, r,
+			       "the server's invite does not fit this code; ask the host for a new "
+			       "code, and do not trust this server if it happens again");
+	else
+		membership_send_join(control);
+}
+
+static void membership_got_invite(void *data, const struct error *error,
+				  const struct rendezvous_server_frame *frame)
+{
+	struct control *control = data;
+
+	if (error && error->code == -ENOENT)
+		operation_fail(
+			control, -ENOENT,
+			"no party has this code: it was mistyped, has expired, or belongs to "
+			"another server; ask the host for a new one");
+	else if (error)
+		operation_fail_error(control, error);
+	else
+		membership_open_invite(control, frame);
+}
+
+static void membership_get_invite(struct control *control)
+{
+	struct rendezvous_client_frame frame = {.type = RENDEZVOUS_GET_INVITE};
+
+	memcpy(frame.get_invite.lookup_id, control->operation.keys.lookup_id, CODE_LOOKUP_SIZE);
+	rendezvous_request(control->rendezvous, &frame, membership_got_invite, control);
+}
+
+/* A code is for the server at hand; a link names its own. */
+static int membership_read_code(struct control *control, const char *text, struct error *error)
+{
+	struct operation *operation = &control->operation;
+	struct websocket_url parts;
+	char url[CONTROL_URL_MAX];
+
+	if (code_parse(&operation->code, url, text) < 0)
+		return error_set(error, -EINVAL,
+				 "that is no code: codes look like KQ7M-3ZT9-HX2F, links like "
+				 "lanrage://HOST:PORT/CODE");
+	if (!*url) {
+		control_server_url(control, operation->server_url);
+		return 0;
+	}
+	operation->url_is_new = true;
+	memcpy(operation->server_url, url, sizeof(url));
+	return websocket_url_parse(&parts, url, error);
+}
+
+void membership_join(struct control *control, struct bus_call *call,
+		     const struct control_join *wish)
+{
+	struct error error;
+
+	if (!membership_begin(control, OPERATION_JOIN, call))
+		return;
+	if (membership_read_code(control, wish->code, &error) < 0 ||
+	    membership_own_name(control, wish->own_name, &error) < 0) {
+		operation_fail_error(control, &error);
+		return;
+	}
+	control_choose_server(control);
+	operation_wait(control, membership_get_invite);
+}
+
+/* ---- leave */
+
+static void membership_left(void *data, const struct error *error,
+			    const struct rendezvous_server_frame *frame)
+{
+	struct control *control = data;
+	/* a refusal is as good: the server does not know us as a member */
+	bool untold = error && (error->code == -ENOTCONN || error->code == -ETIMEDOUT ||
+				error->code == -EBUSY || error->code == -EAGAIN);
+	int r;
+
+	(void)frame;
+	log_notice("party %s: left%s%s", control->party.record.name,
+		   untold ? "; the server is to be told: " : "", untold ? error->text : "");
+	r = membership_forget(control, untold);
+	if (r < 0) {
+		operation_fail(control, r,
+			       "left, but that could not be stored: check free disk "
+			       "space, then restart");
+		return;
+	}
+	operation_answer(control, NULL, 0);
+	control_choose_server(control);
+}
+
+void membership_leave(struct control *control, struct bus_call *call)
+{
+	struct rendezvous_client_frame frame = {.type = RENDEZVOUS_LEAVE_PARTY};
+
+	if (!operation_begin(control, OPERATION_LEAVE, call))
+		return;
+	if (!control->party.joined) {
+		operation_fail(control, -ENOENT, "you are in no party");
+		return;
+	}
+	memcpy(frame.party_id, control->party.record.trust.party_id, sizeof(frame.party_id));
+	rendezvous_request(control->rendezvous, &frame, membership_left, control);
+}

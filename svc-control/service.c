@@ -1,0 +1,285 @@
+#include "svc-control/service.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+
+#define WIREGUARD_RETRY_MS 100
+#define RESUME_RETRY_MS	   2000
+
+void control_changed(struct control *control)
+{
+	bus_publish(control->bus, CONTROL_EVENT_STATUS, NULL, 0);
+}
+
+bool control_is_up(const struct control *control)
+{
+	char value[CONTROL_SETTING_MAX];
+
+	return settings_get(&control->settings, SETTING_UP, value) == 0 && strcmp(value, "on") == 0;
+}
+
+void control_server_url(const struct control *control, char url[CONTROL_URL_MAX])
+{
+	char value[CONTROL_SETTING_MAX];
+
+	if (control->party.joined) {
+		snprintf(url, CONTROL_URL_MAX, "%s", control->party.record.server_url);
+	} else if (*control->operation.server_url) {
+		snprintf(url, CONTROL_URL_MAX, "%s", control->operation.server_url);
+	} else {
+		settings_get(&control->settings, SETTING_SERVER_URL, value);
+		snprintf(url, CONTROL_URL_MAX, "%.*s", CONTROL_URL_MAX - 1, value);
+	}
+}
+
+/* Somebody who disconnected from the party is not online for the others either. */
+void control_choose_server(struct control *control)
+{
+	char url[CONTROL_URL_MAX];
+	struct error error;
+
+	control_server_url(control, url);
+	if (*url == 0 || (control->party.settled && !control_is_up(control)))
+		rendezvous_disconnect(control->rendezvous);
+	else if (rendezvous_connect(control->rendezvous, url, &error) < 0)
+		log_err("server: %s", error.text);
+}
+
+/* ---- what the server says */
+
+static void on_server_state(void *data, enum control_server_state state, const char *reason)
+{
+	struct control *control = data;
+
+	(void)reason;
+	if (state != CONTROL_SERVER_CONNECTED)
+		party_set_offline(&control->party);
+	control_changed(control);
+}
+
+static void control_resume(void *data);
+
+static void control_resumed(void *data, const struct error *error,
+			    const struct rendezvous_server_frame *frame)
+{
+	struct control *control = data;
+
+	(void)frame;
+	if (!error || error->code == -ENOTCONN || !control->party.settled)
+		return; /* the next session resumes */
+	log_warning("party %s: the server does not resume it: %s; going on with what is known",
+		    control->party.record.name, error->text);
+	if (error->code != -ENOENT && error->code != -EPERM)
+		loop_timer_start(&control->loop, &control->resume_timer, RESUME_RETRY_MS, 0,
+				 control_resume, control);
+}
+
+static void control_resume(void *data)
+{
+	struct control *control = data;
+	struct rendezvous_client_frame frame = {.type = RENDEZVOUS_RESUME};
+
+	if (!control->party.settled ||
+	    rendezvous_state(control->rendezvous) != CONTROL_SERVER_CONNECTED)
+		return;
+	memcpy(frame.party_id, control->party.record.trust.party_id, sizeof(frame.party_id));
+	/* Who is online is not in the numbered changes after our restart: all of it. */
+	frame.resume.change = 0;
+	rendezvous_request(control->rendezvous, &frame, control_resumed, control);
+}
+
+static void on_server_ready(void *data)
+{
+	struct control *control = data;
+
+	handover_push(control); /* the STUN servers are known now */
+	farewell_server_ready(control);
+	control_resume(control);
+	tickets_fetch(control);
+	announce_soon(control);
+	operation_server_ready(control);
+}
+
+static void on_server_party(void *data, const struct rendezvous_party *party)
+{
+	struct control *control = data;
+	unsigned changed = party_apply(&control->party, party, clock_wall_us() / CLOCK_SECOND);
+
+	/* what is not settled is nobody's affair; membership.c hands it over then */
+	if (!changed || !control->party.settled)
+		return;
+	handover_push(control);
+	control_changed(control);
+}
+
+static void on_server_relays(void *data)
+{
+	tickets_fetch(data);
+}
+
+static const struct rendezvous_events rendezvous_events = {
+	.state = on_server_state,
+	.ready = on_server_ready,
+	.party = on_server_party,
+	.relays = on_server_relays,
+};
+
+/* ---- the dataplane's public key, without which nobody can be joined */
+
+static void control_ask_wireguard_key(void *data);
+
+static void control_got_wireguard_key(void *data, const struct error *error, const uint8_t *body,
+				      size_t length)
+{
+	struct control *control = data;
+	const struct party_member *self;
+	struct dataplane_key key;
+
+	if (error || dataplane_key_decode(&key, body, length) < 0) {
+		loop_timer_start(&control->loop, &control->wireguard_timer, WIREGUARD_RETRY_MS, 0,
+				 control_ask_wireguard_key, control);
+		return;
+	}
+	memcpy(control->wireguard_key, key.public_key, sizeof(control->wireguard_key));
+	control->has_wireguard_key = true;
+	self = party_self(&control->party);
+	if (self && memcmp(self->known.wireguard_key, control->wireguard_key, 32) != 0)
+		log_err("party %s: this machine's WireGuard key is not the one it joined with; "
+			"leave the party and join it again with a new code",
+			control->party.record.name);
+	announce_soon(control);
+	operation_server_ready(control);
+}
+
+static void control_ask_wireguard_key(void *data)
+{
+	struct control *control = data;
+
+	bus_request(control->bus, SERVICE_DATAPLANE, DATAPLANE_GET_KEY, NULL, 0, BUS_TIMEOUT_MS,
+		    control_got_wireguard_key, control);
+}
+
+/* ---- starting and stopping */
+
+/* Before any thread exists: the key holder is forked. */
+static int control_open_state(struct control *control, struct error *error)
+{
+	char database[PATH_MAX + 16], identity[PATH_MAX + 16];
+	int r;
+
+	snprintf(database, sizeof(database), "%s/control.db", control->service->own_state);
+	snprintf(identity, sizeof(identity), "%s/identity", control->service->own_state);
+	r = keyholder_start(&control->keyholder, identity, access(database, F_OK) != 0, error);
+	if (r < 0)
+		return r;
+	r = database_open(&control->database, database, error);
+	if (r < 0)
+		return r;
+	control->settings.database = control->database;
+	control->settings.config = control->service->config;
+	r = party_init(&control->party, control->database, control->keyholder.identity,
+		       clock_wall_us() / CLOCK_SECOND);
+	return r < 0 ? error_set(error, r, "cannot read the party from %s", database) : 0;
+}
+
+/* Without it nothing can be signed: only a restart helps. */
+static void on_keyholder_gone(void *data)
+{
+	struct control *control = data;
+
+	log_err("control: the key holder is gone; restarting");
+	loop_poll_stop(&control->keyholder_poll);
+	control->failed = true;
+	loop_stop(&control->loop);
+}
+
+/* The nouns that need neither loop nor bus to be set up. */
+static void control_init(struct control *control)
+{
+	handover_init(control);
+	announce_init(control);
+	operation_init(control);
+	arrival_init(control);
+	farewell_init(control);
+	tickets_init(control);
+}
+
+static int control_start(struct control *control, struct error *error)
+{
+	int r = loop_init(&control->loop);
+
+	if (r == 0)
+		r = loop_poll_start(&control->loop, &control->keyholder_poll, control->keyholder.fd,
+				    on_keyholder_gone, control);
+	if (r < 0)
+		return error_set(error, r, "cannot make the event loop: %s", strerror(-r));
+	r = websocket_new(&control->websocket, &control->loop, error);
+	if (r < 0)
+		return r;
+	r = bus_new(&control->bus, &control->loop, control->service);
+	if (r < 0)
+		return error_set(error, r, "cannot make the bus: %s", strerror(-r));
+	r = rendezvous_new(&control->rendezvous, &control->loop, control->websocket,
+			   &control->keyholder, &rendezvous_events, control);
+	if (r < 0)
+		return error_set(error, r, "out of memory");
+	r = bus_serve(control->bus, control_methods, control, error);
+	if (r < 0)
+		return r;
+	handover_start(control);
+	control_ask_wireguard_key(control);
+	control_choose_server(control);
+	return 0;
+}
+
+/* The server's answers end first, then the bus's, which may still start timers; then those. */
+static void control_stop(struct control *control)
+{
+	operation_deinit(control);
+	rendezvous_stop(control->rendezvous);
+	bus_free(control->bus);
+	arrival_cancel(control);
+	announce_deinit(control);
+	handover_deinit(control);
+	tickets_deinit(control);
+	loop_timer_stop(&control->wireguard_timer);
+	loop_timer_stop(&control->resume_timer);
+	loop_poll_stop(&control->keyholder_poll);
+	websocket_free(control->websocket);
+	loop_deinit(&control->loop);
+	rendezvous_free(control->rendezvous);
+	party_deinit(&control->party);
+	database_close(control->database);
+	keyholder_stop(&control->keyholder);
+}
+
+int control_run(const struct service *service)
+{
+	struct control *control = calloc(1, sizeof(*control));
+	struct error error;
+	int status;
+
+	if (!control)
+		return EXIT_FAILURE;
+	control->service = service;
+	if (control_open_state(control, &error) < 0) {
+		log_err("control: %s", error.text);
+		return EXIT_FAILURE; /* the process ends; nothing was promised to anybody yet */
+	}
+	control_init(control);
+	if (control_start(control, &error) < 0) {
+		log_err("control: %s", error.text);
+		return EXIT_FAILURE;
+	}
+	loop_run(&control->loop);
+	status = control->failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	control_stop(control);
+	free(control);
+	return status;
+}
