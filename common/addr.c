@@ -75,13 +75,13 @@ struct addr addr_ipv4(uint32_t ip, uint16_t port)
 	struct addr a = {.family = ADDR_IPV4, .port = port};
 
 	for (size_t i = 0; i < 4; i++)
-		a.ip[i] = (uint8_t) (ip >> (24 - 8 * i));
+		a.ip[i] = (uint8_t)(ip >> (24 - 8 * i));
 	return a;
 }
 
 uint32_t addr_ipv4_value(const struct addr *a)
 {
-	return (uint32_t) a->ip[0] << 24 | (uint32_t) a->ip[1] << 16 | (uint32_t) a->ip[2] << 8 |
+	return (uint32_t)a->ip[0] << 24 | (uint32_t)a->ip[1] << 16 | (uint32_t)a->ip[2] << 8 |
 	       a->ip[3];
 }
 
@@ -111,12 +111,12 @@ int addr_from_bytes(struct addr *a, const uint8_t *ip, size_t length, uint16_t p
 
 struct addr addr_from_sockaddr(const struct sockaddr_storage *sa)
 {
-	const struct sockaddr_in *in = (const void *) sa;
-	const struct sockaddr_in6 *in6 = (const void *) sa;
+	const struct sockaddr_in *in = (const void *)sa;
+	const struct sockaddr_in6 *in6 = (const void *)sa;
 	struct addr a = {0};
 
 	if (sa->ss_family == AF_INET) {
-		addr_from_bytes(&a, (const uint8_t *) &in->sin_addr, 4, ntohs(in->sin_port));
+		addr_from_bytes(&a, (const uint8_t *)&in->sin_addr, 4, ntohs(in->sin_port));
 	} else if (sa->ss_family == AF_INET6) {
 		addr_from_bytes(&a, in6->sin6_addr.s6_addr, 16, ntohs(in6->sin6_port));
 		if (addr_is_link_local(&a) && a.family == ADDR_IPV6)
@@ -127,8 +127,8 @@ struct addr addr_from_sockaddr(const struct sockaddr_storage *sa)
 
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *sa)
 {
-	struct sockaddr_in *in = (void *) sa;
-	struct sockaddr_in6 *in6 = (void *) sa;
+	struct sockaddr_in *in = (void *)sa;
+	struct sockaddr_in6 *in6 = (void *)sa;
 
 	memset(sa, 0, sizeof(*sa));
 	if (a->family == ADDR_IPV4) {
@@ -170,7 +170,7 @@ char *addr_format(const struct addr *a, char text[ADDR_TEXT_SIZE])
 	addr_format_ip(a, whole);
 	if (a->family == ADDR_NONE)
 		return strcpy(text, whole);
-	snprintf(ip, sizeof(ip), "%.*s", (int) sizeof(ip) - 1, whole);
+	snprintf(ip, sizeof(ip), "%.*s", (int)sizeof(ip) - 1, whole);
 	snprintf(text, ADDR_TEXT_SIZE, a->family == ADDR_IPV6 ? "[%s]:%u" : "%s:%u", ip, a->port);
 	return text;
 }
@@ -205,7 +205,7 @@ static int addr_parse_ip(struct addr *a, char *text)
 	addr_from_bytes(a, ip, 16, 0);
 	if (scope && !(a->family == ADDR_IPV6 && addr_is_link_local(a)))
 		return -EINVAL;
-	a->scope = (uint32_t) scope;
+	a->scope = (uint32_t)scope;
 	return 0;
 }
 
@@ -237,7 +237,7 @@ int addr_parse(struct addr *a, const char *text)
 		memset(a, 0, sizeof(*a));
 		return -EINVAL;
 	}
-	a->port = (uint16_t) value;
+	a->port = (uint16_t)value;
 	return 0;
 }
 
@@ -270,7 +270,7 @@ int addr_prefix_parse(struct addr_prefix *prefix, const char *text)
 	if (addr_parse_ip(&prefix->addr, copy) < 0 ||
 	    addr_parse_number(slash + 1, 8 * addr_ip_length(&prefix->addr), &length) < 0)
 		return -EINVAL;
-	prefix->length = (uint8_t) length;
+	prefix->length = (uint8_t)length;
 	for (size_t bit = length; bit < 8 * addr_ip_length(&prefix->addr); bit++)
 		if (prefix->addr.ip[bit / 8] & (0x80u >> bit % 8))
 			return -EINVAL;

@@ -19,10 +19,10 @@ enum addr_family {
 };
 
 struct addr {
-	uint8_t ip[16];	 /* network order; IPv4 uses the first 4, the rest is zero */
-	uint32_t scope;	 /* interface index of a link-local IPv6 address, else 0 */
-	uint16_t port;	 /* host order */
-	uint8_t family;	 /* enum addr_family */
+	uint8_t ip[16];	  /* network order; IPv4 uses the first 4, the rest is zero */
+	uint32_t scope;	  /* interface index of a link-local IPv6 address, else 0 */
+	uint16_t port;	  /* host order */
+	uint8_t family;	  /* enum addr_family */
 	uint8_t reserved; /* zero */
 };
 

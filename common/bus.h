@@ -35,9 +35,9 @@
 #include "common/loop.h"
 #include "common/service.h"
 
-#define BUS_BODY_MAX (1u << 20)
-#define BUS_EVENT_MAX (1u << 14)
-#define BUS_CALLS_MAX 32
+#define BUS_BODY_MAX   (1u << 20)
+#define BUS_EVENT_MAX  (1u << 14)
+#define BUS_CALLS_MAX  32
 #define BUS_TIMEOUT_MS 2000 /* default; local, so generous */
 
 /* Type 0 of every service is the bus's own self-check. */
@@ -95,13 +95,13 @@ typedef void (*bus_event)(void *data, uint32_t type, bool resync, const uint8_t 
 int bus_subscribe(struct bus *bus, enum service_id to, bus_event event, void *data);
 
 /* The envelope (proto/ipc.proto) taken apart and checked. Declared here for bus.c's fuzz target and
- * tests; nobody else needs it. Takes any bytes; 0, -EBADMSG or -ENOMEM. After 0 the body is borrowed
- * from memory, which bus_envelope_free() releases. */
+ * tests; nobody else needs it. Takes any bytes; 0, -EBADMSG or -ENOMEM. After 0 the body is
+ * borrowed from memory, which bus_envelope_free() releases. */
 struct bus_envelope {
-	uint64_t id;	   /* requests and replies */
-	uint32_t type;	   /* requests and events */
+	uint64_t id;	    /* requests and replies */
+	uint32_t type;	    /* requests and events */
 	struct error error; /* replies; code 0 for none */
-	uint64_t instance; /* events, and the next two */
+	uint64_t instance;  /* events, and the next two */
 	uint64_t sequence;
 	bool repeat;
 	const uint8_t *body; /* never NULL */

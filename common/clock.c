@@ -7,7 +7,7 @@ static uint64_t clock_read(clockid_t id)
 	struct timespec t;
 
 	clock_gettime(id, &t);
-	return (uint64_t) t.tv_sec * CLOCK_SECOND + (uint64_t) t.tv_nsec / 1000;
+	return (uint64_t)t.tv_sec * CLOCK_SECOND + (uint64_t)t.tv_nsec / 1000;
 }
 
 uint64_t clock_now_us(void)
@@ -22,7 +22,7 @@ uint64_t clock_wall_us(void)
 
 char *clock_rfc3339(uint64_t wall_us, char text[CLOCK_RFC3339_SIZE])
 {
-	time_t seconds = (time_t) (wall_us / CLOCK_SECOND);
+	time_t seconds = (time_t)(wall_us / CLOCK_SECOND);
 	struct tm tm;
 
 	gmtime_r(&seconds, &tm);

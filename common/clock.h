@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CLOCK_MS 1000ULL
+#define CLOCK_MS     1000ULL
 #define CLOCK_SECOND 1000000ULL
-#define CLOCK_NEVER UINT64_MAX
+#define CLOCK_NEVER  UINT64_MAX
 
 /* Microseconds of CLOCK_BOOTTIME: never goes back, counts through suspend. */
 uint64_t clock_now_us(void);

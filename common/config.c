@@ -20,10 +20,15 @@ struct config {
 	int failed;
 };
 
-const char *const config_lanraged_keys[] = {
-	"server.url",	       "api.listen", "dataplane.interface", "dataplane.backend",
-	"dataplane.listen_port", "nat.relays", "party.subnet",	    "log.level",
-	NULL};
+const char *const config_lanraged_keys[] = {"server.url",
+					    "api.listen",
+					    "dataplane.interface",
+					    "dataplane.backend",
+					    "dataplane.listen_port",
+					    "nat.relays",
+					    "party.subnet",
+					    "log.level",
+					    NULL};
 
 static int config_add(void *data, const char *section, const char *name, const char *value)
 {
@@ -78,6 +83,11 @@ int config_read(struct config **out, const char *path, int must_exist, struct er
 		r = config_read_text(text, CONFIG_FILE_MAX + 1, path, must_exist, error);
 	if (r < 0)
 		goto out;
+	/* By default inih cuts lines at 200 bytes, which a list of relays exceeds, and takes an
+	 * indented line for a value of its own. */
+	ini_allow_multiline = false;
+	ini_use_stack = false;
+	ini_max_line = ini_initial_alloc = CONFIG_FILE_MAX + 3;
 	line = ini_parse_string(text, config_add, config);
 	if (line != 0)
 		r = error_set(error, -EINVAL,

@@ -18,7 +18,7 @@ static _Atomic int log_threshold = LOG_LEVEL_INFO;
 void log_init(const char *program, enum log_level level)
 {
 	log_program = program;
-	atomic_store(&log_threshold, (int) level);
+	atomic_store(&log_threshold, (int)level);
 }
 
 int log_level_parse(const char *text, enum log_level *level)
@@ -50,9 +50,9 @@ static size_t log_write_head(enum log_level level, char *line, size_t size)
 
 	clock_rfc3339(wall_us, when);
 	when[strlen(when) - 1] = 0; /* the Z comes after the milliseconds */
-	n = snprintf(line, size, "<%d>%s.%03uZ %s: ", (int) level, when,
-		     (unsigned) (wall_us % CLOCK_SECOND / CLOCK_MS), log_program);
-	return n > 0 && (size_t) n < size ? (size_t) n : 0;
+	n = snprintf(line, size, "<%d>%s.%03uZ %s: ", (int)level, when,
+		     (unsigned)(wall_us % CLOCK_SECOND / CLOCK_MS), log_program);
+	return n > 0 && (size_t)n < size ? (size_t)n : 0;
 }
 
 void log_write(enum log_level level, const char *format, ...)
@@ -62,7 +62,7 @@ void log_write(enum log_level level, const char *format, ...)
 	int saved = errno;
 	size_t head, length;
 
-	if ((int) level > atomic_load(&log_threshold))
+	if ((int)level > atomic_load(&log_threshold))
 		return;
 	head = log_write_head(level, line, sizeof(line) - 2);
 	va_start(arguments, format);
@@ -70,7 +70,7 @@ void log_write(enum log_level level, const char *format, ...)
 	va_end(arguments);
 	length = strlen(line);
 	for (size_t i = head; i < length; i++)
-		if ((unsigned char) line[i] < 0x20 || line[i] == 0x7f)
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = '?';
 	line[length++] = '\n';
 	/* One write per line, so that lines of several threads do not mix. */

@@ -26,11 +26,11 @@ void log_init(const char *program, enum log_level level);
 int log_level_parse(const char *text, enum log_level *level);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-#define log_err(...) log_write(LOG_LEVEL_ERR, __VA_ARGS__)
+#define log_err(...)	 log_write(LOG_LEVEL_ERR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_notice(...) log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)
-#define log_info(...) log_write(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...) log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_notice(...)	 log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)
+#define log_info(...)	 log_write(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)	 log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 /* A line at most once in every interval; says how many were held back. One static per call site. */
 struct log_limit {

@@ -215,8 +215,8 @@ static void on_poll(uv_poll_t *uv, int status, int events)
 	poll->callback(poll->data);
 }
 
-int loop_poll_start(struct loop *loop, struct loop_poll *poll, int fd,
-		    void (*callback)(void *data), void *data)
+int loop_poll_start(struct loop *loop, struct loop_poll *poll, int fd, void (*callback)(void *data),
+		    void *data)
 {
 	struct loop_handle *handle = handle_new(loop, &poll->handle, poll);
 	int rc;

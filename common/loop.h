@@ -63,8 +63,8 @@ struct loop_poll {
 	void (*callback)(void *data);
 	void *data;
 };
-int loop_poll_start(struct loop *loop, struct loop_poll *poll, int fd,
-		    void (*callback)(void *data), void *data);
+int loop_poll_start(struct loop *loop, struct loop_poll *poll, int fd, void (*callback)(void *data),
+		    void *data);
 void loop_poll_stop(struct loop_poll *poll);
 
 /* Runs work off the loop, then done on it (also where the loop is being deinitialised). data

@@ -40,7 +40,7 @@ struct service {
 	char own_run[PATH_MAX];	  /* RUN/NAME */
 	char own_state[PATH_MAX]; /* STATE/NAME */
 	struct config *config;
-	uint64_t instance;	 /* wall-clock microseconds at start: later instances are larger */
+	uint64_t instance; /* wall-clock microseconds at start: later instances are larger */
 	uid_t uids[SERVICE_COUNT]; /* who may be on the other end; (uid_t)-1 where no such user */
 	int lock_fd;
 };

@@ -43,7 +43,7 @@ static bool character_is_clean(uint32_t c)
 
 bool text_is_clean(const char *text)
 {
-	const uint8_t *s = (const uint8_t *) text;
+	const uint8_t *s = (const uint8_t *)text;
 
 	while (*s) {
 		uint32_t value;
