@@ -126,7 +126,7 @@ $(shell mkdir -p $(BUILD); printf '%s\n' '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | 
 	cmp -s - $(FLAGS_STAMP) || printf '%s\n' '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' >$(FLAGS_STAMP))
 
 PB_C := $(PROTOS:%=$(BUILD)/proto/%.pb-c.c)
-.SECONDARY: $(PB_C)
+.SECONDARY:
 $(BUILD)/proto/%.pb-c.c: proto/%.proto
 	$(call say,PROTOC,$@)
 	@mkdir -p $(@D)
@@ -230,7 +230,8 @@ format-check:
 unit:
 	$(Q)$(SUBMAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined CC=$(CC) unit-run
 unit-run: $(UNIT:%=$(BUILD)/tests/%)
-	$(Q)for test in $^; do echo "== $$test"; $$test || exit 1; done
+	$(Q)failed=; for test in $^; do echo "== $$test"; $$test || failed="$$failed $$test"; done; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
 .PHONY: unit-run
 
 clang-check:

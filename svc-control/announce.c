@@ -75,6 +75,7 @@ static void announce_send(struct control *control)
 	memcpy(frame.party_id, control->party.record.trust.party_id, sizeof(frame.party_id));
 	frame.announce.sealed.bytes = sealed;
 	frame.announce.sealed.length = (size_t)length;
+	control->announce.next_us = clock_now_us() + ANNOUNCE_INTERVAL_MS * CLOCK_MS;
 	control->announce.asking = true;
 	control->announce.again = false;
 	rendezvous_request(control->rendezvous, &frame, announce_answered, control);
@@ -85,7 +86,6 @@ static void announce_now(void *data)
 	struct control *control = data;
 
 	control->announce.pending = false;
-	control->announce.next_us = clock_now_us() + ANNOUNCE_INTERVAL_MS * CLOCK_MS;
 	announce_start(control, ANNOUNCE_RENEW_MS);
 	if (party_self(&control->party) && control->has_wireguard_key &&
 	    rendezvous_state(control->rendezvous) == CONTROL_SERVER_CONNECTED)

@@ -189,8 +189,7 @@ uint64_t keystore_reserved(const struct keystore *keystore)
 
 int keystore_reserve(const struct keystore *keystore, uint64_t until_s)
 {
-	return file_write(keystore, FILE_TIMESTAMP, (const uint8_t *)&until_s,
-			  sizeof(until_s));
+	return file_write(keystore, FILE_TIMESTAMP, (const uint8_t *)&until_s, sizeof(until_s));
 }
 
 static enum file_kind kind_of(enum keystore_body which)

@@ -24,12 +24,12 @@ struct stun_message {
 	enum stun_class class;
 	uint16_t method;
 	uint8_t transaction_id[STUN_TRANSACTION_ID_SIZE];
-	struct addr mapped;	   /* XOR-MAPPED-ADDRESS, else MAPPED-ADDRESS; none: absent */
-	struct addr other;	   /* OTHER-ADDRESS (RFC 5780 section 7.4) */
+	struct addr mapped;	     /* XOR-MAPPED-ADDRESS, else MAPPED-ADDRESS; none: absent */
+	struct addr other;	     /* OTHER-ADDRESS (RFC 5780 section 7.4) */
 	struct addr response_origin; /* RESPONSE-ORIGIN (RFC 5780 section 7.3) */
 	bool change_ip, change_port; /* CHANGE-REQUEST (RFC 5780 section 7.2) */
-	uint16_t error_code;	   /* 0: none */
-	uint16_t unknown[8];	   /* comprehension-required attributes not understood */
+	uint16_t error_code;	     /* 0: none */
+	uint16_t unknown[8];	     /* comprehension-required attributes not understood */
 	size_t n_unknown;
 };
 

@@ -336,7 +336,7 @@ static bool observe_handshake(struct forward *forward, uint64_t now_us, struct b
 static void forward_tagged(struct forward *forward, uint64_t now_us, struct binding *from,
 			   struct message_tag tag, uint8_t *bytes, size_t length)
 {
-	uint32_t id = routes_find(forward->routes, from->id, tag.slot, tag.number);
+	uint32_t id = route_find(forward->routes, from->id, tag.slot, tag.number);
 	struct binding *to = bindings_get(forward->bindings, id);
 	struct frame answer = {.type = FRAME_UNBOUND};
 

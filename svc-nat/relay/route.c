@@ -278,7 +278,7 @@ enum frame_ticket_status routes_admit(struct routes *routes, uint32_t binding,
 	return FRAME_TICKET_ACCEPTED;
 }
 
-uint32_t routes_find(const struct routes *routes, uint32_t sender, uint8_t slot, uint16_t number)
+uint32_t route_find(const struct routes *routes, uint32_t sender, uint8_t slot, uint16_t number)
 {
 	uint32_t party, found;
 

@@ -42,7 +42,7 @@ enum frame_ticket_status routes_admit(struct routes *routes, uint32_t binding,
 				      const struct ticket *ticket, uint8_t *slot,
 				      uint32_t *displaced);
 /* The member with this number in the party that the sender knows under this slot; 0: nobody. */
-uint32_t routes_find(const struct routes *routes, uint32_t sender, uint8_t slot, uint16_t number);
+uint32_t route_find(const struct routes *routes, uint32_t sender, uint8_t slot, uint16_t number);
 bool routes_in_scope(const struct routes *routes, uint32_t binding,
 		     const uint8_t scope[TICKET_SCOPE_SIZE]);
 /* Whether the two have a party in common. */

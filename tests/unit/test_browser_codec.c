@@ -1,0 +1,148 @@
+/* svc-browser's interface: what goes in comes out, and nothing else is let in. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "browser.pb-c.h"
+#include "common/pb.h"
+#include "svc-browser/codec.h"
+
+static char long_text[BROWSER_NAME_MAX + 1]; /* fits nowhere */
+
+static struct browser_server sample(size_t i)
+{
+	struct browser_server server = {.name = "Kira's \xf0\x9f\x8e\xae",
+					.game = "quake3",
+					.address = addr_ipv4(0x0a420002, 27960),
+					.players = (uint32_t)i,
+					.max_players = UINT32_MAX,
+					.map = "q3dm17",
+					.mode = "ctf",
+					.password = i % 2,
+					.n_tags = i % (BROWSER_TAGS_MAX + 1),
+					.created_s = 1800000000,
+					.last_heartbeat_s = UINT64_MAX};
+
+	snprintf(server.id, sizeof(server.id), "s%zu", i);
+	for (size_t k = 0; k < server.n_tags; k++)
+		snprintf(server.tags[k], BROWSER_WORD_MAX, "tag%zu", k);
+	if (i % 3 == 1)
+		addr_parse(&server.address, "[2001:db8::7]:1");
+	else if (i % 3 == 2)
+		memset(&server.address, 0, sizeof(server.address));
+	return server;
+}
+
+static void test_servers(void **state)
+{
+	struct browser_servers in = {0}, out;
+	struct browser_server one;
+	uint8_t *bytes;
+	ssize_t n;
+
+	(void)state;
+	in.servers = calloc(BROWSER_SERVERS_MAX + 1, sizeof(*in.servers));
+	for (size_t i = 0; i <= BROWSER_SERVERS_MAX; i++) {
+		in.servers[i] = sample(i);
+		n = browser_server_encode(&in.servers[i], &bytes);
+		assert_true(n > 0);
+		assert_int_equal(browser_server_decode(&one, bytes, (size_t)n), 0);
+		assert_memory_equal(&one, &in.servers[i], sizeof(one));
+		free(bytes);
+	}
+	for (in.n_servers = 0; in.n_servers <= BROWSER_SERVERS_MAX; in.n_servers += 64) {
+		n = browser_servers_encode(&in, &bytes);
+		assert_int_equal(browser_servers_decode(&out, bytes, (size_t)n), 0);
+		assert_int_equal(out.n_servers, in.n_servers);
+		assert_memory_equal(out.servers, in.servers, in.n_servers * sizeof(*in.servers));
+		free(bytes);
+		browser_servers_clear(&out);
+	}
+	in.n_servers = BROWSER_SERVERS_MAX + 1;
+	n = browser_servers_encode(&in, &bytes);
+	assert_int_equal(browser_servers_decode(&out, bytes, (size_t)n), -EBADMSG);
+	assert_null(out.servers);
+	free(bytes);
+	browser_servers_clear(&in);
+}
+
+static int decode(const Lanrage__Browser__Server *message)
+{
+	struct browser_server out;
+	uint8_t *bytes;
+	ssize_t n = pb_pack(&message->base, &bytes);
+	int r = browser_server_decode(&out, bytes, (size_t)n);
+
+	free(bytes);
+	return r;
+}
+
+static void test_each_field(void **state)
+{
+	static const char *const bad_texts[] = {long_text, "a\nb", "\xff", "\xe2\x80\xae"};
+	Lanrage__Browser__Server good = LANRAGE__BROWSER__SERVER__INIT, m;
+	char *tags[BROWSER_TAGS_MAX + 1];
+
+	(void)state;
+	for (size_t i = 0; i <= BROWSER_TAGS_MAX; i++)
+		tags[i] = pb_view_text("tag");
+	good.id = pb_view_text("s1");
+	good.tags = tags;
+	good.n_tags = 2;
+	good.ip = pb_view((const uint8_t *)"\x0a\x42\0\1", 4);
+	good.port = 27015;
+	assert_int_equal(decode(&good), 0);
+#define WRONG(field, value)                             \
+	do {                                            \
+		m = good;                               \
+		m.field = value;                        \
+		assert_int_equal(decode(&m), -EBADMSG); \
+	} while (0)
+	WRONG(id, pb_view_text(""));
+	WRONG(ip.len, 3);
+	WRONG(ip.len, 0); /* a port of no address */
+	WRONG(port, 65536);
+	WRONG(n_tags, BROWSER_TAGS_MAX + 1);
+	for (size_t i = 0; i < sizeof(bad_texts) / sizeof(bad_texts[0]); i++) {
+		WRONG(id, pb_view_text(bad_texts[i]));
+		WRONG(name, pb_view_text(bad_texts[i]));
+		WRONG(game, pb_view_text(bad_texts[i]));
+		WRONG(map, pb_view_text(bad_texts[i]));
+		WRONG(mode, pb_view_text(bad_texts[i]));
+		tags[1] = pb_view_text(bad_texts[i]);
+		assert_int_equal(decode(&good), -EBADMSG);
+		tags[1] = pb_view_text("tag");
+	}
+}
+
+static void test_filters(void **state)
+{
+	struct browser_filter in = {"quake3"}, out;
+	uint8_t *bytes;
+	ssize_t n = browser_filter_encode(&in, &bytes);
+
+	(void)state;
+	assert_int_equal(browser_filter_decode(&out, bytes, (size_t)n), 0);
+	assert_string_equal(out.game, "quake3");
+	assert_int_equal(browser_filter_decode(&out, bytes, (size_t)n - 1), -EBADMSG);
+	assert_int_equal(browser_filter_decode(&out, bytes, 0), 0);
+	assert_string_equal(out.game, "");
+	free(bytes);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_servers),
+		cmocka_unit_test(test_each_field),
+		cmocka_unit_test(test_filters),
+	};
+
+	memset(long_text, 'x', sizeof(long_text) - 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

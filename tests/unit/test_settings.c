@@ -1,0 +1,250 @@
+/* Settings: each is checked in words, kept, and has a default that may come from the configuration.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "svc-control/settings.h"
+
+static char directory[] = "/tmp/lanrage-settings-XXXXXX";
+
+static int set_up(void **state)
+{
+	struct settings *settings = calloc(1, sizeof(*settings));
+	struct error error;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/control.db", directory);
+	assert_int_equal(database_open(&settings->database, path, &error), 0);
+	assert_int_equal(config_read((struct config **)&settings->config, NULL, 0, &error), 0);
+	*state = settings;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct settings *settings = *state;
+	char path[128];
+
+	database_close(settings->database);
+	config_free((struct config *)(uintptr_t)settings->config);
+	free(settings);
+	snprintf(path, sizeof(path), "%s/control.db", directory);
+	return unlink(path);
+}
+
+static void read_config(struct settings *settings, const char *text)
+{
+	struct error error;
+	struct config *config;
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/conf", directory);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+	assert_int_equal(config_read(&config, path, 1, &error), 0);
+	config_free((struct config *)(uintptr_t)settings->config);
+	settings->config = config;
+}
+
+static void test_durations(void **state)
+{
+	static const struct {
+		const char *text;
+		int result;
+		uint32_t seconds;
+	} rows[] = {
+		{"90", 0, 90},
+		{"90s", 0, 90},
+		{"15m", 0, 900},
+		{"2h", 0, 7200},
+		{"7d", 0, 604800},
+		{"0", 0, 0},
+		{"4294967295", 0, UINT32_MAX},
+		{"", -EINVAL, 0},
+		{"h", -EINVAL, 0},
+		{"-1", -EINVAL, 0},
+		{"+1", -EINVAL, 0},
+		{" 1", -EINVAL, 0},
+		{"1 h", -EINVAL, 0},
+		{"1w", -EINVAL, 0},
+		{"1hh", -EINVAL, 0},
+		{"1.5h", -EINVAL, 0},
+		{"4294967296", -EINVAL, 0},
+		{"71582789m", -EINVAL, 0},
+		{"71582788m", 0, 4294967280},
+		{"0x10", -EINVAL, 0},
+		{"99999999999999999999", -EINVAL, 0},
+		{"49711d", -EINVAL, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint32_t seconds = 0;
+
+		if (settings_parse_duration(rows[i].text, &seconds) != rows[i].result ||
+		    seconds != rows[i].seconds)
+			fail_msg("%s: %u", rows[i].text, seconds);
+	}
+}
+
+static const char long_name[] = "0123456789012345678901234567890123456789012345678901234567890123";
+
+static void test_checks(void **state)
+{
+	static const struct {
+		const char *key, *value;
+		int result;
+	} rows[] = {
+		{SETTING_PEER_NAME, "kira", 0},
+		{SETTING_PEER_NAME, "Jörg von nebenan", 0},
+		{SETTING_PEER_NAME, "   ", -EINVAL},
+		{SETTING_PEER_NAME, "ki\nra", -EINVAL},
+		{SETTING_PEER_NAME,
+		 "\xe2\x80\xae"
+		 "arik",
+		 -EINVAL},
+		{SETTING_PEER_NAME, "\xff", -EINVAL},
+		{SETTING_PEER_NAME, long_name + 1, 0},
+		{SETTING_PEER_NAME, long_name, -EINVAL},
+		{SETTING_SERVER_URL, "ws://198.51.100.7:8667", 0},
+		{SETTING_SERVER_URL, "wss://play.example.org", 0},
+		{SETTING_SERVER_URL, "ws://[2001:db8::1]:8667", 0},
+		{SETTING_SERVER_URL, "http://example.org", -EINVAL},
+		{SETTING_SERVER_URL, "ws://", -EINVAL},
+		{SETTING_SERVER_URL, "ws://host:0", -EINVAL},
+		{SETTING_SERVER_URL, "ws://host:70000", -EINVAL},
+		{SETTING_SERVER_URL, "ws://ho st:1", -EINVAL},
+		{SETTING_SERVER_URL, "ws://host:1/a\nb", -EINVAL},
+		{SETTING_UP, "on", 0},
+		{SETTING_UP, "off", 0},
+		{SETTING_UP, "On", -EINVAL},
+		{SETTING_UP, "1", -EINVAL},
+		{SETTING_INVITE_TTL, "1m", 0},
+		{SETTING_INVITE_TTL, "30d", 0},
+		{SETTING_INVITE_TTL, "59s", -EINVAL},
+		{SETTING_INVITE_TTL, "31d", -EINVAL},
+		{SETTING_INVITE_TTL, "soon", -EINVAL},
+		{"no_such_setting", "x", -ENOENT},
+		{"", "x", -ENOENT},
+	};
+	struct settings *settings = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char before[CONTROL_SETTING_MAX] = "", after[CONTROL_SETTING_MAX] = "";
+		struct error error = {0};
+		int r;
+
+		settings_get(settings, rows[i].key, before);
+		r = settings_set(settings, rows[i].key, rows[i].value, &error);
+		settings_get(settings, rows[i].key, after);
+		if (r != rows[i].result)
+			fail_msg("%s=%s: %d", rows[i].key, rows[i].value, r);
+		assert_string_equal(after, r == 0 ? rows[i].value : before);
+		if (r < 0) {
+			assert_int_equal(error.code, r);
+			assert_true(strlen(error.text) > 10);
+		}
+	}
+}
+
+static void test_a_url_too_long(void **state)
+{
+	char url[CONTROL_URL_MAX + 20] = "ws://";
+	struct error error;
+
+	memset(url + 5, 'h', CONTROL_URL_MAX);
+	assert_int_equal(settings_set(*state, SETTING_SERVER_URL, url, &error), -EINVAL);
+}
+
+static void test_defaults(void **state)
+{
+	struct settings *settings = *state;
+	char value[CONTROL_SETTING_MAX], host[64] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	assert_int_equal(settings_get(settings, SETTING_PEER_NAME, value), 0);
+	assert_string_equal(value, host);
+	assert_int_equal(settings_get(settings, SETTING_UP, value), 0);
+	assert_string_equal(value, "on");
+	assert_int_equal(settings_get(settings, SETTING_INVITE_TTL, value), 0);
+	assert_string_equal(value, "24h");
+	assert_int_equal(settings_get(settings, SETTING_SERVER_URL, value), 0);
+	assert_string_equal(value, "");
+	assert_int_equal(settings_get(settings, "no_such_setting", value), -ENOENT);
+}
+
+static void test_the_configuration_gives_the_server(void **state)
+{
+	struct settings *settings = *state;
+	char value[CONTROL_SETTING_MAX];
+	struct error error;
+
+	read_config(settings, "[server]\nurl = ws://198.51.100.7:8667\n");
+	settings_get(settings, SETTING_SERVER_URL, value);
+	assert_string_equal(value, "ws://198.51.100.7:8667");
+	assert_int_equal(settings_set(settings, SETTING_SERVER_URL, "ws://other:1", &error), 0);
+	settings_get(settings, SETTING_SERVER_URL, value);
+	assert_string_equal(value, "ws://other:1");
+	assert_int_equal(settings_set(settings, SETTING_SERVER_URL, "", &error), 0);
+	settings_get(settings, SETTING_SERVER_URL, value);
+	assert_string_equal(value, "ws://198.51.100.7:8667");
+	read_config(settings, "[server]\nurl = ws://\xff\xfe\n"); /* what cannot be shown */
+	settings_get(settings, SETTING_SERVER_URL, value);
+	assert_string_equal(value, "");
+}
+
+static void test_the_list_can_be_sent(void **state)
+{
+	struct settings *settings = *state;
+	struct control_settings list, received;
+	struct error error;
+	uint8_t *bytes;
+	ssize_t n;
+
+	read_config(settings, "[server]\nurl = ws://198.51.100.7:8667\n");
+	settings_set(settings, SETTING_PEER_NAME, "kira", &error);
+	assert_int_equal(settings_list(settings, &list), 0);
+	assert_int_equal(list.n_settings, 4);
+	assert_string_equal(list.settings[0].key, SETTING_PEER_NAME);
+	assert_string_equal(list.settings[0].value, "kira");
+	assert_string_equal(list.settings[1].value, "ws://198.51.100.7:8667");
+	assert_string_equal(list.settings[1].fallback, "ws://198.51.100.7:8667");
+	n = control_settings_encode(&list, &bytes);
+	assert_true(n > 0);
+	assert_int_equal(control_settings_decode(&received, bytes, (size_t)n), 0);
+	free(bytes);
+	control_settings_clear(&list);
+	control_settings_clear(&received);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_durations),
+		TEST(test_checks),
+		TEST(test_a_url_too_long),
+		TEST(test_defaults),
+		TEST(test_the_configuration_gives_the_server),
+		TEST(test_the_list_can_be_sent),
+	};
+	char command[128];
+	int failed;
+
+	if (!mkdtemp(directory))
+		return 1;
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	snprintf(command, sizeof(command), "rm -rf %s", directory);
+	return system(command) == 0 ? failed : 1;
+}
