@@ -34,11 +34,13 @@ static int parse_meminfo_line(const char *text, const char *name, uint64_t *byte
 	size_t length = strlen(name);
 	uint64_t kib;
 
-	while (text && strncmp(text, name, length) != 0) {
+	while (strncmp(text, name, length) != 0) {
 		text = strchr(text, '\n');
-		text += text != NULL;
+		if (!text)
+			return -EBADMSG;
+		text++;
 	}
-	if (!text || sscanf(text + length, " %" SCNu64 " kB", &kib) != 1 || kib > UINT64_MAX / 1024)
+	if (sscanf(text + length, " %" SCNu64 " kB", &kib) != 1 || kib > UINT64_MAX / 1024)
 		return -EBADMSG;
 	*bytes = kib * 1024;
 	return 0;

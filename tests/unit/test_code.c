@@ -13,7 +13,7 @@
 
 static void test_made_codes_are_read_back(void **state)
 {
-	(void) state;
+	(void)state;
 	for (int i = 0; i < 1000; i++) {
 		char url[CONTROL_URL_MAX];
 		struct code made, read;
@@ -47,7 +47,7 @@ static void test_reading_is_forgiving(void **state)
 					  "KQ7M-3ZT9-HX2\xc3\xa4"};
 	struct code code;
 
-	(void) state;
+	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		assert_int_equal(code_parse(&code, NULL, good[i]), 0);
 		assert_string_equal(code.text, "KQ7M-3ZT9-HX20");
@@ -70,7 +70,7 @@ static void test_links_carry_the_server(void **state)
 	char url[CONTROL_URL_MAX], link[CONTROL_CODE_MAX];
 	struct code code, read;
 
-	(void) state;
+	(void)state;
 	assert_int_equal(code_parse(&code, NULL, "KQ7M-3ZT9-HX2F"), 0);
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
 		assert_string_equal(code_link(&code, pairs[i].url, link), pairs[i].link);
@@ -87,7 +87,7 @@ static void test_a_link_too_long_is_refused(void **state)
 	char url[CONTROL_URL_MAX];
 	struct code code;
 
-	(void) state;
+	(void)state;
 	memset(link + 10, 'h', 1000);
 	strcpy(link + 1010, ":1/KQ7M-3ZT9-HX2F");
 	assert_int_equal(code_parse(&code, url, link), -EINVAL);
@@ -98,7 +98,7 @@ static void test_keys_follow_from_the_code_alone(void **state)
 	struct code_keys a, b, c;
 	struct code code;
 
-	(void) state;
+	(void)state;
 	code_parse(&code, NULL, "KQ7M-3ZT9-HX2F");
 	assert_int_equal(code_derive(&code, &a), 0);
 	code_parse(&code, NULL, "kq7m3zt9hx2f");
