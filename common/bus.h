@@ -94,23 +94,4 @@ typedef void (*bus_event)(void *data, uint32_t type, bool resync, const uint8_t 
 /* Subscribes to all events of service `to`, for the bus's life; reconnects by itself. */
 int bus_subscribe(struct bus *bus, enum service_id to, bus_event event, void *data);
 
-/* The envelope (proto/ipc.proto) taken apart and checked. Declared here for bus.c's fuzz target and
- * tests; nobody else needs it. Takes any bytes; 0, -EBADMSG or -ENOMEM. After 0 the body is
- * borrowed from memory, which bus_envelope_free() releases. */
-struct bus_envelope {
-	uint64_t id;	    /* requests and replies */
-	uint32_t type;	    /* requests and events */
-	struct error error; /* replies; code 0 for none */
-	uint64_t instance;  /* events, and the next two */
-	uint64_t sequence;
-	bool repeat;
-	const uint8_t *body; /* never NULL */
-	size_t length;
-	void *memory;
-};
-int bus_decode_request(struct bus_envelope *envelope, const uint8_t *bytes, size_t length);
-int bus_decode_reply(struct bus_envelope *envelope, const uint8_t *bytes, size_t length);
-int bus_decode_event(struct bus_envelope *envelope, const uint8_t *bytes, size_t length);
-void bus_envelope_free(struct bus_envelope *envelope);
-
 #endif

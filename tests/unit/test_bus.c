@@ -21,6 +21,7 @@
 
 #include "common/bus.h"
 #include "common/clock.h"
+#include "common/envelope.h"
 #include "common/log.h"
 #include "ipc.pb-c.h"
 
@@ -770,13 +771,14 @@ static void test_repeats(void **state)
 	bus_publish(server.bus, 77, NULL, 0);
 	begin_us = clock_now_us();
 	while (clock_now_us() - begin_us < 1400 * CLOCK_MS) {
-		struct bus_envelope event;
+		struct envelope event;
 		nng_msg *msg;
 
 		(void)turn(&server.loop, NULL, NULL, 0, 2);
 		if (nng_recvmsg(sub, &msg, NNG_FLAG_NONBLOCK) != 0)
 			continue;
-		assert_int_equal(bus_decode_event(&event, nng_msg_body(msg), nng_msg_len(msg)), 0);
+		assert_int_equal(envelope_decode_event(&event, nng_msg_body(msg), nng_msg_len(msg)),
+				 0);
 		if (event.type == 77) {
 			assert_true(events < 3);
 			assert_int_equal(event.repeat, events > 0);
@@ -784,7 +786,7 @@ static void test_repeats(void **state)
 					after_ms[events] + 150);
 			events++;
 		}
-		bus_envelope_free(&event);
+		envelope_free(&event);
 		nng_msg_free(msg);
 	}
 	assert_int_equal(events, 3);
@@ -798,7 +800,7 @@ static void test_decode_limits(void **state)
 {
 	static uint8_t unknown[200000];
 	Lanrage__Ipc__Reply reply = LANRAGE__IPC__REPLY__INIT;
-	struct bus_envelope envelope;
+	struct envelope envelope;
 	uint8_t bytes[1024];
 	char words[ERROR_TEXT_MAX + 1];
 
@@ -807,34 +809,35 @@ static void test_decode_limits(void **state)
 		unknown[i] = 0x78; /* field 15, varint */
 		unknown[i + 1] = 1;
 	}
-	assert_int_equal(bus_decode_request(&envelope, unknown, sizeof(unknown)), -EBADMSG);
-	assert_int_equal(bus_decode_request(&envelope, NULL, 0), 0);
+	assert_int_equal(envelope_decode_request(&envelope, unknown, sizeof(unknown)), -EBADMSG);
+	assert_int_equal(envelope_decode_request(&envelope, NULL, 0), 0);
 	assert_int_equal(envelope.length, 0);
 	assert_non_null(envelope.body);
-	bus_envelope_free(&envelope);
-	assert_int_equal(bus_decode_event(&envelope, NULL, 0), -EBADMSG);
+	envelope_free(&envelope);
+	assert_int_equal(envelope_decode_event(&envelope, NULL, 0), -EBADMSG);
 
 	reply.status = 5;
 	assert_int_equal(
-		bus_decode_reply(&envelope, bytes, lanrage__ipc__reply__pack(&reply, bytes)),
+		envelope_decode_reply(&envelope, bytes, lanrage__ipc__reply__pack(&reply, bytes)),
 		-EBADMSG);
 	reply.status = -5000;
 	assert_int_equal(
-		bus_decode_reply(&envelope, bytes, lanrage__ipc__reply__pack(&reply, bytes)),
+		envelope_decode_reply(&envelope, bytes, lanrage__ipc__reply__pack(&reply, bytes)),
 		-EBADMSG);
 	memset(words, 'w', ERROR_TEXT_MAX);
 	words[ERROR_TEXT_MAX] = '\0';
 	reply.status = -EPERM;
 	reply.text = words;
 	assert_int_equal(
-		bus_decode_reply(&envelope, bytes, lanrage__ipc__reply__pack(&reply, bytes)),
+		envelope_decode_reply(&envelope, bytes, lanrage__ipc__reply__pack(&reply, bytes)),
 		-EBADMSG);
 	words[ERROR_TEXT_MAX - 1] = '\0';
 	assert_int_equal(
-		bus_decode_reply(&envelope, bytes, lanrage__ipc__reply__pack(&reply, bytes)), 0);
+		envelope_decode_reply(&envelope, bytes, lanrage__ipc__reply__pack(&reply, bytes)),
+		0);
 	assert_int_equal(envelope.error.code, -EPERM);
 	assert_string_equal(envelope.error.text, words);
-	bus_envelope_free(&envelope);
+	envelope_free(&envelope);
 }
 
 int main(int argc, char **argv)

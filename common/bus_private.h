@@ -1,0 +1,180 @@
+/* bus_private.h - what the bus is made of; for the bus_*.c files alone.
+ *
+ * nng works with threads of its own. Their only part here: an aio callback puts its object on a
+ * queue and wakes the loop (bus_item_ready). Everything else runs on the loop's thread, so nothing
+ * but that queue needs a lock. An object with an aio is freed only after nng_aio_stop().
+ *
+ * nng 1.5.2 maps EPIPE to NNG_ECLOSED, which its listeners and dialers take for their own end: a
+ * peer that dies between connect and handshake makes a listener deaf and a dialer give up, for
+ * good. So both are watched once a second: the listeners by connecting to them anew
+ * (bus_server.c), the dialers by whether they have a pipe (bus_dial.c).
+ */
+#ifndef LANRAGE_COMMON_BUS_PRIVATE_H
+#define LANRAGE_COMMON_BUS_PRIVATE_H
+
+#include <nng/nng.h>
+#include <protobuf-c/protobuf-c.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "common/bus.h"
+#include "common/envelope.h"
+
+#define MESSAGE_MAX	 (BUS_BODY_MAX + 1024) /* body and envelope */
+#define PUB_QUEUE	 4096		       /* messages a subscriber; nng's default is 16 */
+#define SUB_QUEUE	 8192
+#define TICK_MS		 1000
+#define CHECK_TICKS	 5   /* between self-checks; after a failure the next comes in one */
+#define CHECK_TIMEOUT_MS 800 /* less than a tick */
+#define CHECK_FAILURES	 2   /* before a listener is made anew */
+#define REDIAL_US	 (3 * CLOCK_SECOND) /* without a pipe, before a dialer is made anew */
+#define REPLY_TIMEOUT_MS 2000 /* a client that does not read must not keep a call for ever */
+/* Long: repeating is for a connection that broke, which nng notices by itself. With an infinite
+ * time it would fail the request then, and lose an answer that had just arrived. */
+#define RESEND_MS	 3600000
+#define RECONNECT_MIN_MS 20
+#define RECONNECT_MAX_MS 500
+
+/* Something that an nng thread reports to the loop. */
+struct bus_item {
+	struct bus *bus;
+	void (*run)(struct bus_item *item);
+	struct bus_item *next;
+	bool queued;
+};
+
+enum call_state {
+	CALL_RECEIVING,
+	CALL_HELD, /* by its handler */
+	CALL_SENDING,
+};
+
+struct bus_call {
+	struct bus_item item;
+	nng_ctx ctx;
+	nng_aio *aio;
+	enum call_state state;
+	bool open;
+	uint64_t id;
+	enum service_id from;
+};
+
+struct bus_request {
+	struct bus_item item;
+	nng_ctx ctx;
+	nng_aio *aio; /* NULL: failed before anything was sent */
+	bool receiving;
+	int early; /* nng error that prevented it */
+	enum service_id to;
+	uint32_t timeout_ms;
+	uint64_t id;
+	uint64_t deadline_us;
+	bus_answer answer;
+	void *data;
+	struct bus_request *next, **previous;
+};
+
+/* A socket that dials one other. `pipe` is written by nng's threads. */
+struct bus_dial {
+	nng_socket socket;
+	nng_dialer dialer;
+	bool open, dialing;
+	atomic_int pipe;	 /* the present one's id, 0 for none */
+	uint64_t alone_since_us; /* without a pipe */
+	char url[SERVICE_URL_MAX];
+};
+
+struct bus_subscription {
+	struct bus_item item;
+	struct bus_dial dial;
+	nng_aio *aio;
+	bus_event event;
+	void *data;
+	bool seen;
+	uint64_t instance, sequence;
+	struct bus_subscription *next;
+};
+
+/* One of the own sockets, and the self-check's connection to it. */
+struct bus_listener {
+	const char *name;
+	nng_socket socket;
+	nng_listener listener;
+	bool listening;
+	struct bus_dial probe;
+	unsigned failures;
+};
+
+struct bus_server {
+	struct bus_listener rep, pub;
+	bool open;
+	const struct bus_method *methods;
+	void *data;
+	struct bus_call calls[BUS_CALLS_MAX];
+	uint64_t sequence;
+	uint8_t *latest; /* the last event, packed as a repeat */
+	size_t latest_length;
+	unsigned repeats;
+	struct loop_timer repeat_timer;
+	struct bus_item joined; /* somebody subscribed */
+	atomic_uint strangers;	/* turned away since the last tick */
+	atomic_bool probe_accepted;
+	bool checking, ping_answered;
+	unsigned ticks_to_check;
+};
+
+struct bus {
+	struct loop *loop;
+	const struct service *service;
+	struct loop_wake wake;
+	pthread_mutex_t lock;
+	struct bus_item *first, **last;
+	struct bus_server server;
+	struct bus_dial peers[SERVICE_COUNT];
+	struct bus_request *requests;
+	struct bus_subscription *subscriptions;
+	struct loop_timer tick_timer;
+	uint64_t next_id;
+	uid_t own_uid;
+	bool closing;
+};
+
+/* ---- bus.c */
+
+/* A negative errno for an error of nng's. */
+int bus_errno(int nng_error);
+/* An aio's callback: hands the item to the loop. */
+void bus_item_ready(void *item);
+/* Takes an item out of the queue whose aio was stopped, before its memory goes. */
+void bus_item_forget(struct bus_item *item);
+/* What an aio brought or could not get rid of; afterwards the aio holds nothing. */
+nng_msg *bus_take_msg(nng_aio *aio);
+void bus_drop_msg(nng_aio *aio);
+/* NULL: out of memory. */
+nng_msg *bus_pack(const ProtobufCMessage *message);
+/* protobuf-c wants it non-const but only reads. */
+ProtobufCBinaryData bus_view(const uint8_t *bytes, size_t length);
+
+/* ---- bus_dial.c; results are 0 or an error of nng's */
+
+/* Opens the socket and prepares it; bus_dial_start() does the rest. */
+int bus_dial_open(struct bus *bus, struct bus_dial *dial, int (*open_socket)(nng_socket *),
+		  enum service_id to, const char *name);
+int bus_dial_open_req(struct bus *bus, struct bus_dial *dial, enum service_id to);
+int bus_dial_start(struct bus_dial *dial);
+void bus_dial_stop(struct bus_dial *dial);
+void bus_dial_close(struct bus_dial *dial);
+/* A dialer may have given up without telling; one that has not loses nothing. */
+void bus_dial_watch(struct bus_dial *dial, uint64_t now_us);
+
+/* ---- bus_server.c, bus_client.c */
+
+void bus_server_tick(struct bus *bus);
+void bus_server_close(struct bus *bus);
+/* Ends every request that is under way with -ECANCELED. */
+void bus_client_cancel(struct bus *bus);
+void bus_client_close(struct bus *bus);
+/* Asks the own rep socket over the self-check's connection; sets ping_answered. */
+void bus_client_ping(struct bus *bus, struct bus_dial *dial);
+
+#endif
