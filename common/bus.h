@@ -7,7 +7,8 @@
  * table: type, the services that may ask, handler; everything not in the table is denied, by the
  * uid of the peer's process. A handler answers at once or keeps the call and answers later; each
  * call is answered exactly once. Requests are idempotent, because a client may repeat one. A
- * client request always ends: with the answer, with -ETIMEDOUT, or -ECANCELED when the bus goes.
+ * client request always ends: with the answer, with -EHOSTDOWN when none came in time, or with
+ * -ECANCELED when the bus goes.
  *
  * Events. pub/sub may lose messages, so events only say "something changed"; state is fetched with
  * a request. Each event carries (instance, sequence). The first event of an instance is a

@@ -35,7 +35,7 @@ static void request_fail(struct bus_request *request, int nng_error)
 	struct error error;
 
 	if (nng_error == NNG_ETIMEDOUT)
-		(void)error_set(&error, -ETIMEDOUT,
+		(void)error_set(&error, -EHOSTDOWN,
 				"lanrage-%s did not answer within %u ms; see its log",
 				service_names[request->to], request->timeout_ms);
 	else

@@ -58,11 +58,7 @@ static const struct {
 
 void reply_failure(struct reply *reply, enum service_id from, const struct error *error)
 {
-	/* The bus's own words name no service. */
-	bool silent = error->code == -ETIMEDOUT &&
-		      strncmp(error->text, "the service ", strlen("the service ")) == 0;
-
-	if (silent) {
+	if (error->code == -EHOSTDOWN) { /* the bus's word for a service that is silent */
 		reply_error(
 			reply, 504, "service_silent",
 			"lanrage-%s does not answer; see `lanrage doctor` and `lanrage logs %s`",

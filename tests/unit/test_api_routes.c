@@ -192,7 +192,7 @@ static void errors_become_statuses_with_words(void **state)
 		assert_non_null(
 			strstr(json_string_value(json_object_get(said, "message")), "words?"));
 	}
-	error_set(&error, -ETIMEDOUT, "the service did not answer in time");
+	error_set(&error, -EHOSTDOWN, "the service did not answer in time");
 	reply_failure(&reply, SERVICE_NAT, &error);
 	assert_int_equal(reply.status, 504);
 	assert_non_null(strstr(
