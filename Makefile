@@ -220,7 +220,7 @@ clean:
 
 # ---- tests
 
-FORMATTED := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+FORMATTED := $(shell find common deploy svc-* tests -name '*.[ch]')
 format:
 	clang-format -i $(FORMATTED)
 format-check:

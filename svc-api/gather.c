@@ -66,8 +66,10 @@ static void on_answer(void *data, const struct error *error, const uint8_t *body
 	struct gather_ask *ask = question->ask;
 	uint64_t now_us = clock_now_us();
 
-	/* -ECONNRESET: the connection broke, because the service was killed while it had the question. */
-	if (error && error->code == -ECONNRESET && ask->repeatable && now_us < question->deadline_us) {
+	/* -ECONNRESET: the connection broke, because the service was killed while it had the
+	 * question. */
+	if (error && error->code == -ECONNRESET && ask->repeatable &&
+	    now_us < question->deadline_us) {
 		ask->repeatable = false;
 		bus_request(question->batch->gather->bus, ask->to, ask->type, ask->body,
 			    ask->length,
