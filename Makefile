@@ -110,7 +110,7 @@ MODULES := common/service.c $(filter-out $(NOT_IN_ARCHIVE),$(sort $(foreach p,$(
 PROTOS  := $(notdir $(basename $(wildcard proto/*.proto)))
 UNIT    := $(notdir $(basename $(wildcard tests/unit/test_*.c)))
 FUZZ    := $(notdir $(basename $(wildcard tests/fuzz/fuzz_*.c)))
-TEST_TOOLS := $(BUILD)/tests/wire $(BUILD)/tests/rendezvous-client
+TEST_TOOLS := $(addprefix $(BUILD)/tests/,wire rendezvous-client dataplane-client)
 TEST_LIBS  = $(call pkg,$(LIBS_BUS) $(LIBS_SERVER) libmnl jansson libcurl) $(NNG) -lb2 -lcap-ng \
 	-lcivetweb -lpthread
 
@@ -185,10 +185,13 @@ $(BUILD)/tests/wire: $(BUILD)/obj/tests/lab/wire.o
 $(BUILD)/tests/rendezvous-client: $(BUILD)/obj/tests/scenario/rendezvous_client.o \
 		$(patsubst %.c,$(BUILD)/obj/%.o,$(COMMON) common/loop.c $(RENDEZVOUS) \
 		svc-nat/relay/ticket.c) $(BUILD)/obj/proto/rendezvous.pb-c.o
+$(BUILD)/tests/dataplane-client: $(BUILD)/obj/tests/scenario/dataplane_client.o \
+		$(patsubst %.c,$(BUILD)/obj/%.o,$(SERVICE) svc-dataplane/codec.c) \
+		$(BUILD)/obj/proto/ipc.pb-c.o $(BUILD)/obj/proto/dataplane.pb-c.o
 $(TEST_TOOLS):
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pkg,$(LIBS_SERVER)) -linih
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 

@@ -44,20 +44,8 @@ def wireguard_go():
 
 
 def client_program():
-    """Path of dataplane-client, compiled now if it is missing or older than its source."""
-    source, built = os.path.join(REPO, "tests/scenario/dataplane_client.c"), wire.build_dir()
-    path = os.path.join(built, "tests", "dataplane-client")
-    if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(source):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        common = [f"common/{name}.c" for name in ("addr", "bus", "clock", "config", "error", "log", "loop", "service",
-                                                  "text")]
-        generated = [os.path.join(built, "proto", f"{name}.pb-c.c") for name in ("dataplane", "ipc")]
-        fresh = f"{path}.{os.getpid()}"
-        subprocess.run(["gcc", "-std=c11", "-D_GNU_SOURCE", "-O1", "-I.", "-I" + os.path.join(built, "proto"), "-o",
-                        fresh, source, "svc-dataplane/codec.c", *common, *generated, "-lprotobuf-c", "-luv", "-lsodium",
-                        "-lnng", "-linih", "-lpthread"], check=True, cwd=REPO)
-        os.rename(fresh, path)
-    return path
+    """Path of dataplane-client, which `make test-tools` builds."""
+    return os.path.join(wire.build_dir(), "tests", "dataplane-client")
 
 
 def wait_for(condition, timeout, what):
