@@ -123,6 +123,7 @@ function showParty(status, settings) {
   }
   if (shownParty !== party.id) show("invite", false);
   shownParty = party.id;
+  show("invite-form", party.host !== null && party.host === status.self.name); // only the host can
   text("party-name", party.name);
   text("party-host", party.host);
   text("party-members", String(party.members));
