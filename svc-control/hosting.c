@@ -40,18 +40,6 @@ static ssize_t hosting_seal_invite(struct control *control, uint8_t sealed[RENDE
 	return r < 0 ? r : invite_seal(secret, &operation->keys, sealed);
 }
 
-static void hosting_invite_stored(void *data, const struct error *error,
-				  const struct rendezvous_server_frame *frame)
-{
-	struct control *control = data;
-
-	(void)frame;
-	if (error)
-		operation_fail_error(control, error);
-	else
-		control->operation.next(control);
-}
-
 void hosting_put_invite(struct control *control, operation_step next)
 {
 	struct operation *operation = &control->operation;
@@ -70,8 +58,7 @@ void hosting_put_invite(struct control *control, operation_step next)
 	frame.put_invite.sealed.length = (size_t)length;
 	frame.put_invite.expires_s = operation->secret.proof.expires_s;
 	frame.put_invite.uses = operation->secret.proof.uses;
-	operation->next = next;
-	rendezvous_request(control->rendezvous, &frame, hosting_invite_stored, control);
+	operation_ask(control, &frame, next);
 }
 
 void hosting_answer_invite(struct control *control)

@@ -136,24 +136,11 @@ static void membership_settle(struct control *control)
 	arrival_wait(control, membership_arrived);
 }
 
-static void membership_answered(void *data, const struct error *error,
-				const struct rendezvous_server_frame *frame)
-{
-	struct control *control = data;
-
-	(void)frame;
-	if (error)
-		operation_fail_error(control, error);
-	else
-		control->operation.next(control);
-}
-
 static void membership_request(struct control *control, struct rendezvous_client_frame *frame,
 			       operation_step next)
 {
 	memcpy(frame->party_id, control->party.record.trust.party_id, sizeof(frame->party_id));
-	control->operation.next = next;
-	rendezvous_request(control->rendezvous, frame, membership_answered, control);
+	operation_ask(control, frame, next);
 }
 
 /* ---- create */

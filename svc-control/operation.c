@@ -60,6 +60,25 @@ void operation_fail_error(struct control *control, const struct error *error)
 	operation_fail(control, error->code, error->text);
 }
 
+static void operation_answered(void *data, const struct error *error,
+			       const struct rendezvous_server_frame *frame)
+{
+	struct control *control = data;
+
+	(void)frame;
+	if (error)
+		operation_fail_error(control, error);
+	else
+		control->operation.next(control);
+}
+
+void operation_ask(struct control *control, struct rendezvous_client_frame *frame,
+		   operation_step next)
+{
+	control->operation.next = next;
+	rendezvous_request(control->rendezvous, frame, operation_answered, control);
+}
+
 void operation_deinit(struct control *control)
 {
 	if (control->operation.kind != OPERATION_NONE)

@@ -72,6 +72,10 @@ void operation_wait(struct control *control, operation_step go_on);
 /* The server is ready, or the WireGuard key is there: goes on if that was waited for. */
 void operation_server_ready(struct control *control);
 
+/* Asks the server; next when it has answered, operation_fail_error() when it refuses. */
+void operation_ask(struct control *control, struct rendezvous_client_frame *frame,
+		   operation_step next);
+
 /* The three ends; each answers the call and wipes everything. */
 void operation_answer(struct control *control, const uint8_t *bytes, size_t length);
 void operation_fail(struct control *control, int code, const char *text);
