@@ -70,9 +70,6 @@ void bus_free(struct bus *bus);
 
 /* Opens both own sockets and serves the table (borrowed; ends with handler NULL). Once. */
 int bus_serve(struct bus *bus, const struct bus_method *methods, void *data, struct error *error);
-/* Which service asked; SERVICE_COUNT for root. Where several share a uid (LANRAGE_SAME_UID without
- * root), the first of those that may ask. */
-enum service_id bus_call_from(const struct bus_call *call);
 /* Answers and frees the call. body is copied. A body above BUS_BODY_MAX becomes an -EMSGSIZE. */
 void bus_reply(struct bus_call *call, const uint8_t *body, size_t length);
 /* code: negative errno. */

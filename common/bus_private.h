@@ -56,7 +56,6 @@ struct bus_call {
 	enum call_state state;
 	bool open;
 	uint64_t id;
-	enum service_id from;
 };
 
 struct bus_request {

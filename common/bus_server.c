@@ -67,24 +67,15 @@ void bus_reply_error(struct bus_call *call, int code, const char *text)
 	call_reply(call, error.code, error.text, NULL, 0);
 }
 
-enum service_id bus_call_from(const struct bus_call *call)
+/* Is this uid root or one of the allowed services'? */
+static bool bus_permits(const struct bus *bus, uint64_t uid, uint32_t allowed)
 {
-	return call->from;
-}
-
-/* Is this uid root or one of the allowed services'? *from says which. */
-static bool bus_permits(const struct bus *bus, uint64_t uid, uint32_t allowed,
-			enum service_id *from)
-{
-	*from = SERVICE_COUNT;
 	if (uid == 0)
 		return true;
 	for (unsigned i = 0; i < SERVICE_COUNT; i++) {
 		if ((allowed & BUS_FROM(i)) && bus->service->uids[i] != (uid_t)-1 &&
-		    bus->service->uids[i] == uid) {
-			*from = (enum service_id)i;
+		    bus->service->uids[i] == uid)
 			return true;
-		}
 	}
 	return false;
 }
@@ -92,9 +83,7 @@ static bool bus_permits(const struct bus *bus, uint64_t uid, uint32_t allowed,
 /* One of the suite, whichever: root, ourselves or a service's user. */
 static bool bus_knows(const struct bus *bus, uint64_t uid)
 {
-	enum service_id from;
-
-	return uid == bus->own_uid || bus_permits(bus, uid, BUS_FROM_ANY, &from);
+	return uid == bus->own_uid || bus_permits(bus, uid, BUS_FROM_ANY);
 }
 
 static void call_dispatch(struct bus_call *call, uint64_t uid, uint32_t type, const uint8_t *body,
@@ -109,7 +98,7 @@ static void call_dispatch(struct bus_call *call, uint64_t uid, uint32_t type, co
 	}
 	while (method->handler && method->type != type)
 		method++;
-	if (!method->handler || !bus_permits(bus, uid, method->allowed, &call->from)) {
+	if (!method->handler || !bus_permits(bus, uid, method->allowed)) {
 		static struct log_limit limit;
 
 		if (log_limit_pass(&limit, clock_now_us(), CLOCK_SECOND))

@@ -17,11 +17,6 @@ int aead_init(void)
 	return sodium_init() < 0 ? -EIO : 0;
 }
 
-const char *aead_backend(void)
-{
-	return "libsodium";
-}
-
 static void nonce_of(uint8_t nonce[NONCE_SIZE], uint64_t counter)
 {
 	memset(nonce, 0, 4);

@@ -20,8 +20,6 @@
 /* Chooses the backend. Once per process, before threads and before a sandbox (it may open the
  * source of random numbers). 0, or -EIO when the library cannot start. */
 int aead_init(void);
-/* Names the backend in use: "libsodium". */
-const char *aead_backend(void);
 
 /* ChaCha20-Poly1305 (RFC 8439). The nonce is four zero bytes and the counter, little-endian
  * (whitepaper 5.4.6, 5.4). ad may be NULL when ad_length is 0. */

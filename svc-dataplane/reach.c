@@ -25,14 +25,6 @@ static bool is_active(const struct peer *peer, const struct path *path)
 	return peer->active == path - peer->paths;
 }
 
-struct path *reach_by_id(struct peer *peer, uint32_t id)
-{
-	for (size_t i = 0; i < peer->n_paths; i++)
-		if (peer->paths[i].id == id)
-			return &peer->paths[i];
-	return NULL;
-}
-
 static struct path *find_direct(struct peer *peer, const struct addr *endpoint)
 {
 	for (size_t i = 0; i < peer->n_paths; i++)

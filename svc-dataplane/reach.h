@@ -20,7 +20,6 @@
 struct path *reach_find(struct peer *peer, const struct addr *from);
 /* Likewise after authentication: a new address becomes a path; NULL only when there is no room. */
 struct path *reach_source(struct peer *peer, uint64_t now_us, const struct addr *from);
-struct path *reach_by_id(struct peer *peer, uint32_t id);
 struct path *reach_active(struct peer *peer);
 
 /* The paths of the plan. Room for what it names is made; paths that are in use stay. -ENOMEM. */
