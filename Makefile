@@ -42,7 +42,7 @@ LIB_lanraged := -lcap-ng -linih
 
 SRC_lanrage-dataplane := $(SERVICE) $(WIREGUARD) $(addprefix svc-dataplane/, \
 	allowedips.c tai64n.c bucket.c index.c context.c tunnel.c staging.c handshake.c \
-	probe.c path.c reach.c schedule.c relaylink.c reflexive.c peer.c peertable.c \
+	note.c probe.c path.c reach.c schedule.c relaylink.c reflexive.c peer.c peertable.c \
 	engine.c desired.c manual.c snapshot.c \
 	device.c underlay.c packetloop.c interface.c stunpipe.c \
 	codec.c keystore.c resume.c uapi.c service.c dispatch.c main.c)

@@ -308,6 +308,123 @@ int dataplane_key_decode(struct dataplane_key *key, const uint8_t *bytes, size_t
 	return result;
 }
 
+/* ---- notes ---- */
+
+static void note_out(const struct dataplane_note *note, Lanrage__Dataplane__Note *out)
+{
+	lanrage__dataplane__note__init(out);
+	out->id = note->id;
+	out->public_key = bytes_out(note->public_key, DATAPLANE_KEY_SIZE);
+	out->bytes = bytes_out(note->bytes, note->length);
+}
+
+static bool note_in(struct dataplane_note *note, const Lanrage__Dataplane__Note *in)
+{
+	if (!key_in(note->public_key, &in->public_key) || in->bytes.len == 0 ||
+	    in->bytes.len > DATAPLANE_NOTE_MAX)
+		return false;
+	note->id = in->id;
+	note->length = in->bytes.len;
+	memcpy(note->bytes, in->bytes.data, in->bytes.len);
+	return true;
+}
+
+ssize_t dataplane_note_encode(const struct dataplane_note *note, uint8_t **bytes)
+{
+	struct arena arena = {.budget = SMALL_ARENA_MAX};
+	Lanrage__Dataplane__Note message;
+
+	note_out(note, &message);
+	return pack(&arena, &message.base, bytes);
+}
+
+int dataplane_note_decode(struct dataplane_note *note, const uint8_t *bytes, size_t length)
+{
+	struct arena arena;
+	const Lanrage__Dataplane__Note *message = unpack(
+		&arena, SMALL_ARENA_MAX, &lanrage__dataplane__note__descriptor, bytes, length);
+	int result = message && note_in(note, message) ? 0 : -EBADMSG;
+
+	arena_clear(&arena);
+	return result;
+}
+
+ssize_t dataplane_take_notes_encode(const struct dataplane_take_notes *wish, uint8_t **bytes)
+{
+	struct arena arena = {.budget = SMALL_ARENA_MAX};
+	Lanrage__Dataplane__TakeNotes message = LANRAGE__DATAPLANE__TAKE_NOTES__INIT;
+
+	message.instance = wish->instance;
+	message.after = wish->after;
+	return pack(&arena, &message.base, bytes);
+}
+
+int dataplane_take_notes_decode(struct dataplane_take_notes *wish, const uint8_t *bytes,
+				size_t length)
+{
+	struct arena arena;
+	const Lanrage__Dataplane__TakeNotes *message =
+		unpack(&arena, SMALL_ARENA_MAX, &lanrage__dataplane__take_notes__descriptor, bytes,
+		       length);
+
+	if (message) {
+		wish->instance = message->instance;
+		wish->after = message->after;
+	}
+	arena_clear(&arena);
+	return message ? 0 : -EBADMSG;
+}
+
+ssize_t dataplane_notes_encode(const struct dataplane_notes *notes, uint8_t **bytes)
+{
+	struct arena arena = {.budget = PARTY_ARENA_MAX};
+	Lanrage__Dataplane__Notes message = LANRAGE__DATAPLANE__NOTES__INIT;
+	Lanrage__Dataplane__Note *list = arena_take(&arena, (notes->n_notes + 1) * sizeof(*list));
+	Lanrage__Dataplane__Note **pointers =
+		arena_take(&arena, (notes->n_notes + 1) * sizeof(*pointers));
+
+	for (size_t i = 0; list && pointers && i < notes->n_notes; i++) {
+		note_out(&notes->notes[i], &list[i]);
+		pointers[i] = &list[i];
+	}
+	message.instance = notes->instance;
+	message.n_notes = list && pointers ? notes->n_notes : 0;
+	message.notes = pointers;
+	return pack(&arena, &message.base, bytes);
+}
+
+int dataplane_notes_decode(struct dataplane_notes *notes, const uint8_t *bytes, size_t length)
+{
+	struct arena arena;
+	const Lanrage__Dataplane__Notes *message = unpack(
+		&arena, PARTY_ARENA_MAX, &lanrage__dataplane__notes__descriptor, bytes, length);
+	bool good = message && message->n_notes <= DATAPLANE_NOTES_MAX;
+
+	memset(notes, 0, sizeof(*notes));
+	if (good)
+		notes->notes = calloc(message->n_notes + 1, sizeof(*notes->notes));
+	good = good && notes->notes;
+	if (good)
+		notes->instance = message->instance;
+	for (size_t i = 0; good && i < message->n_notes; i++) {
+		good = note_in(&notes->notes[i], message->notes[i]);
+		notes->n_notes = i + 1;
+	}
+	arena_clear(&arena);
+	if (!good)
+		dataplane_notes_clear(notes);
+	return good ? 0 : -EBADMSG;
+}
+
+void dataplane_notes_clear(struct dataplane_notes *notes)
+{
+	/* they may hold a party's key */
+	if (notes->notes)
+		explicit_bzero(notes->notes, notes->n_notes * sizeof(*notes->notes));
+	free(notes->notes);
+	memset(notes, 0, sizeof(*notes));
+}
+
 /* ---- the party ---- */
 
 static Lanrage__Dataplane__Member *member_out(struct arena *arena,

@@ -31,6 +31,8 @@
 #define DATAPLANE_REASON_MAX	  128
 #define DATAPLANE_REFLEXIVE_MAX	  8
 #define DATAPLANE_PATHS_MAX	  48
+#define DATAPLANE_NOTE_MAX	  6144
+#define DATAPLANE_NOTES_MAX	  256 /* in one answer */
 
 #define DATAPLANE_UNKNOWN     UINT32_MAX /* a uint32 measurement nobody made */
 #define DATAPLANE_UNKNOWN_AGE UINT64_MAX /* an age of something that never happened */
@@ -43,12 +45,21 @@ enum dataplane_request {
 	DATAPLANE_PROBE,       /* struct dataplane_key -> struct dataplane_probe_result: one probe
 				* along the peer's active path; by api, metrics. -ENOENT: no such
 				* peer; -ENETUNREACH: no path yet; -ETIMEDOUT: no answer in 1 s */
+	DATAPLANE_SEND_NOTE,   /* struct dataplane_note -> (): to the peer's svc-control; by
+				* control. May be lost. -ENOENT: no such member, or no engine;
+				* -EHOSTUNREACH: no session now */
+	DATAPLANE_TAKE_NOTES,  /* struct dataplane_take_notes -> struct dataplane_notes: received
+				* ones, oldest first; by control. Asked again it answers the same
+				* until `after` moves on */
 };
 
 enum dataplane_event {
-	DATAPLANE_EVENT_PEER = 1,  /* struct dataplane_key: state, path or handshake changed */
+	DATAPLANE_EVENT_PEER = 1,  /* struct dataplane_key: state, path or handshake changed; at
+				    * every new session, too */
 	DATAPLANE_EVENT_RELAY,	   /* struct dataplane_key: a relay's binding changed */
 	DATAPLANE_EVENT_REFLEXIVE, /* (): the list of own addresses seen by peers changed */
+	DATAPLANE_EVENT_NOTE,	   /* (): there are notes to take. Never what they say: more than
+				    * control hear this */
 	DATAPLANE_EVENT_INTERFACE, /* (): interface went up or down, or its address changed */
 };
 
@@ -62,6 +73,24 @@ int dataplane_revision_compare(const struct dataplane_revision *a,
 
 struct dataplane_key {
 	uint8_t public_key[DATAPLANE_KEY_SIZE];
+};
+
+struct dataplane_note {
+	uint64_t id; /* of a received one */
+	uint8_t public_key[DATAPLANE_KEY_SIZE];
+	size_t length;
+	uint8_t bytes[DATAPLANE_NOTE_MAX];
+};
+
+struct dataplane_take_notes {
+	uint64_t instance; /* as last answered; another one: after does not count */
+	uint64_t after;
+};
+
+struct dataplane_notes {
+	uint64_t instance;
+	size_t n_notes;
+	struct dataplane_note *notes;
 };
 
 enum dataplane_backend {
@@ -218,6 +247,14 @@ struct dataplane_probe_result {
 	uint8_t relay[DATAPLANE_KEY_SIZE];
 };
 
+ssize_t dataplane_note_encode(const struct dataplane_note *note, uint8_t **bytes);
+int dataplane_note_decode(struct dataplane_note *note, const uint8_t *bytes, size_t length);
+ssize_t dataplane_take_notes_encode(const struct dataplane_take_notes *wish, uint8_t **bytes);
+int dataplane_take_notes_decode(struct dataplane_take_notes *wish, const uint8_t *bytes,
+				size_t length);
+ssize_t dataplane_notes_encode(const struct dataplane_notes *notes, uint8_t **bytes);
+int dataplane_notes_decode(struct dataplane_notes *notes, const uint8_t *bytes, size_t length);
+void dataplane_notes_clear(struct dataplane_notes *notes);
 ssize_t dataplane_key_encode(const struct dataplane_key *key, uint8_t **bytes);
 int dataplane_key_decode(struct dataplane_key *key, const uint8_t *bytes, size_t length);
 

@@ -113,6 +113,41 @@ static void probe(void *data, struct bus_call *call, const uint8_t *body, size_t
 		service_probe(data, call, &key);
 }
 
+static void send_note(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct dataplane_note note;
+	int result = dataplane_note_decode(&note, body, length);
+
+	if (result == 0)
+		result = service_send_note(data, &note);
+	if (result < 0)
+		reply_code(call, result, "note");
+	else
+		bus_reply(call, NULL, 0);
+	explicit_bzero(&note, sizeof(note));
+}
+
+static void take_notes(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct dataplane_take_notes wish;
+	struct dataplane_notes notes = {0};
+	uint8_t *answer = NULL;
+	ssize_t n = dataplane_take_notes_decode(&wish, body, length);
+
+	if (n == 0)
+		n = service_take_notes(data, &wish, &notes);
+	if (n == 0)
+		n = dataplane_notes_encode(&notes, &answer);
+	dataplane_notes_clear(&notes);
+	if (n < 0)
+		reply_code(call, (int)n, "notes");
+	else
+		bus_reply(call, answer, (size_t)n);
+	if (n > 0)
+		explicit_bzero(answer, (size_t)n);
+	free(answer);
+}
+
 #define CONTROL BUS_FROM(SERVICE_CONTROL)
 #define NAT	BUS_FROM(SERVICE_NAT)
 #define METRICS BUS_FROM(SERVICE_METRICS)
@@ -124,6 +159,8 @@ const struct bus_method dispatch_methods[] = {
 	{DATAPLANE_SET_PARTY, CONTROL, set_party},
 	{DATAPLANE_SET_PLAN, NAT, set_plan},
 	{DATAPLANE_GET_STATE, NAT | CONTROL | METRICS | API | BROWSER, get_state},
+	{DATAPLANE_SEND_NOTE, CONTROL, send_note},
+	{DATAPLANE_TAKE_NOTES, CONTROL, take_notes},
 	{DATAPLANE_PROBE, API | METRICS | BROWSER | CONTROL, probe},
 	{0, 0, NULL},
 };

@@ -136,6 +136,16 @@ int engine_probe(struct engine *engine, uint64_t now_us, const uint8_t key[DATAP
 	return peer ? peer_ping(peer, engine_clock(engine, now_us), cookie) : -ENOENT;
 }
 
+int engine_send_note(struct engine *engine, uint64_t now_us, const uint8_t key[DATAPLANE_KEY_SIZE],
+		     const uint8_t *bytes, size_t length)
+{
+	struct peer *peer = peertable_find(&engine->peers, key);
+
+	if (!peer || !peer->member)
+		return -ENOENT;
+	return peer_send_note(peer, engine_clock(engine, now_us), bytes, length);
+}
+
 int engine_set_private_key(struct engine *engine, const uint8_t private_key[DATAPLANE_KEY_SIZE])
 {
 	struct context *context = &engine->context;

@@ -42,6 +42,8 @@ struct engine_ops {
 	/* An answer to engine_probe(); result NULL on failure, then error is a negative errno. */
 	void (*probed)(void *data, uint64_t cookie, int error,
 		       const struct dataplane_probe_result *result);
+	/* A member's svc-control sent this note (note.h); borrowed until return. May be NULL. */
+	void (*noted)(void *data, const uint8_t *key, const uint8_t *bytes, size_t length);
 	/* Seconds since 1970 up to which timestamps may be used, to be stored BEFORE they are.
 	 * Called seldom (the engine reserves 60 s at a time). */
 	void (*reserve_timestamp)(void *data, uint64_t until_s);
@@ -77,6 +79,11 @@ uint64_t engine_poll(struct engine *engine, uint64_t now_us);
  * -ENETUNREACH, -EOPNOTSUPP for a peer that is no engine, -EBUSY while 8 are under way. */
 int engine_probe(struct engine *engine, uint64_t now_us, const uint8_t key[DATAPLANE_KEY_SIZE],
 		 uint64_t cookie);
+
+/* A note for a member's svc-control, along the active path; never starts a handshake. -ENOENT,
+ * -EOPNOTSUPP, -EHOSTUNREACH, -EMSGSIZE. */
+int engine_send_note(struct engine *engine, uint64_t now_us, const uint8_t key[DATAPLANE_KEY_SIZE],
+		     const uint8_t *bytes, size_t length);
 
 /* A snapshot; fills everything but the interface and port fields. Free with
  * dataplane_state_clear(). */

@@ -8,6 +8,7 @@
 #define PROBE_REPLY_SIZE  (PROBE_SIZE + ADDRESS_SIZE)
 #define TICKET_REPLY_SIZE (8 + ADDRESS_SIZE)
 #define UNBOUND_SIZE	  4
+#define NOTE_HEADER_SIZE  6
 
 static void put16(uint8_t *bytes, uint16_t value)
 {
@@ -92,6 +93,20 @@ static int parse_ticket_reply(struct frame *frame, const uint8_t *body, size_t l
 	return get_address(&reply->observed, body + 8);
 }
 
+static int parse_note(struct frame *frame, const uint8_t *body, size_t length)
+{
+	struct frame_note *note = &frame->note;
+
+	if (length <= NOTE_HEADER_SIZE || length > NOTE_HEADER_SIZE + FRAME_NOTE_PART)
+		return -EBADMSG;
+	note->id = get32(body);
+	note->index = body[4];
+	note->count = body[5];
+	note->bytes = body + NOTE_HEADER_SIZE;
+	note->length = length - NOTE_HEADER_SIZE;
+	return note->index < note->count ? 0 : -EBADMSG;
+}
+
 static int parse_body(struct frame *frame, const uint8_t *body, size_t length)
 {
 	switch (frame->type) {
@@ -108,6 +123,7 @@ static int parse_body(struct frame *frame, const uint8_t *body, size_t length)
 		frame->unbound.slot = body[0];
 		frame->unbound.number = get16(body + 2);
 		return 0;
+	case FRAME_NOTE: return parse_note(frame, body, length);
 	case FRAME_TYPES: break;
 	}
 	return -ENOTSUP;
@@ -142,6 +158,7 @@ static size_t body_size(const struct frame *frame)
 	case FRAME_TICKET: return frame->ticket.length;
 	case FRAME_TICKET_REPLY: return TICKET_REPLY_SIZE;
 	case FRAME_UNBOUND: return UNBOUND_SIZE;
+	case FRAME_NOTE: return NOTE_HEADER_SIZE + frame->note.length;
 	case FRAME_TYPES: break;
 	}
 	return SIZE_MAX;
@@ -177,6 +194,12 @@ static void write_body(const struct frame *frame, uint8_t *body)
 		body[0] = frame->unbound.slot;
 		put16(body + 2, frame->unbound.number);
 		break;
+	case FRAME_NOTE:
+		put32(body, frame->note.id);
+		body[4] = frame->note.index;
+		body[5] = frame->note.count;
+		memcpy(body + NOTE_HEADER_SIZE, frame->note.bytes, frame->note.length);
+		break;
 	case FRAME_TYPES: break;
 	}
 }
@@ -207,6 +230,7 @@ const char *frame_ticket_status_text(enum frame_ticket_status status)
 	case FRAME_TICKET_BAD_SIGNATURE: return "no server this relay trusts signed the ticket";
 	case FRAME_TICKET_WRONG_KEY: return "the ticket is for another relay or another member";
 	case FRAME_TICKET_EXPIRED: return "the ticket has expired";
+	case FRAME_TICKET_REVOKED: return "its member was removed from the party";
 	case FRAME_TICKET_FULL: return "the relay is full";
 	case FRAME_TICKET_STATUSES: break;
 	}

@@ -24,6 +24,8 @@
  *   TICKET_REPLY    u8 status (enum frame_ticket_status), u8 slot, u16 number (the member's own),
  *                   u32 seconds until the ticket ends, family/port/ip as above: the member's
  *                   address as bound; relay -> member
+ *   NOTE            u32 id, u8 index, u8 count, then up to FRAME_NOTE_PART bytes: a part of a note
+ *                   (note.h); member -> member
  *   UNBOUND         u8 slot, u8 zero, u16 number: a packet tagged so has nobody to go to;
  *                   relay -> member, at most 10 a second
  */
@@ -40,6 +42,7 @@
 #define FRAME_HEADER_SIZE  4
 #define FRAME_MAX	   1280 /* header and body */
 #define FRAME_PROBE_ACTIVE 1u
+#define FRAME_NOTE_PART	   1024 /* fits any path that carries IPv6 */
 
 enum frame_type {
 	FRAME_PROBE = 1,
@@ -47,6 +50,7 @@ enum frame_type {
 	FRAME_TICKET,
 	FRAME_TICKET_REPLY,
 	FRAME_UNBOUND,
+	FRAME_NOTE,
 	FRAME_TYPES,
 };
 
@@ -56,7 +60,8 @@ enum frame_ticket_status {
 	FRAME_TICKET_BAD_SIGNATURE, /* no server that this relay trusts signed it */
 	FRAME_TICKET_WRONG_KEY,	    /* for another relay or another member */
 	FRAME_TICKET_EXPIRED,
-	FRAME_TICKET_FULL, /* no slot or table room left */
+	FRAME_TICKET_FULL,    /* no slot or table room left */
+	FRAME_TICKET_REVOKED, /* its member was removed from the party */
 	FRAME_TICKET_STATUSES,
 };
 
@@ -67,6 +72,13 @@ struct frame_probe {
 	uint32_t flags;
 	uint32_t received;
 	struct addr observed; /* replies only */
+};
+
+struct frame_note {
+	uint32_t id;
+	uint8_t index, count;
+	const uint8_t *bytes; /* borrowed from the parsed plaintext */
+	size_t length;	      /* 1 to FRAME_NOTE_PART */
 };
 
 struct frame_ticket_reply {
@@ -86,6 +98,7 @@ struct frame {
 			size_t length;
 		} ticket;
 		struct frame_ticket_reply ticket_reply;
+		struct frame_note note;
 		struct {
 			uint8_t slot;
 			uint16_t number;

@@ -53,6 +53,7 @@ struct packetloop {
 	struct packetloop_event events[PACKETLOOP_EVENTS];
 	unsigned result_first, n_results;
 	struct packetloop_result results[PACKETLOOP_RESULTS];
+	struct note_shelf notes;
 };
 
 /* ---- what the engine asks for ---- */
@@ -118,6 +119,18 @@ static void engine_probed(void *data, uint64_t cookie, int error,
 			answer;
 	pthread_mutex_unlock(&loop->mutex);
 	loop->wake(loop->data);
+}
+
+static void engine_noted(void *data, const uint8_t *key, const uint8_t *bytes, size_t length)
+{
+	struct packetloop *loop = data;
+	bool kept;
+
+	pthread_mutex_lock(&loop->mutex);
+	kept = note_shelf_put(&loop->notes, key, bytes, length);
+	pthread_mutex_unlock(&loop->mutex);
+	if (kept)
+		engine_changed(loop, DATAPLANE_EVENT_NOTE, NULL);
 }
 
 static void engine_reserve(void *data, uint64_t until_s)
@@ -340,6 +353,7 @@ static int open_engine(struct packetloop *loop, const struct packetloop_config *
 		.deliver = engine_deliver,
 		.changed = engine_changed,
 		.probed = engine_probed,
+		.noted = engine_noted,
 		.reserve_timestamp = engine_reserve,
 		.wall_us = engine_wall,
 		.random = engine_random,
@@ -386,6 +400,7 @@ void packetloop_free(struct packetloop *loop)
 	packetloop_stop(loop);
 	if (loop->engine)
 		engine_free(loop->engine);
+	note_shelf_clear(&loop->notes);
 	close(loop->epoll_fd);
 	close(loop->timer_fd);
 	close(loop->wake_fd);
@@ -447,6 +462,16 @@ void packetloop_call(struct packetloop *loop, packetloop_function function, void
 	while (loop->function)
 		pthread_cond_wait(&loop->called, &loop->mutex);
 	pthread_mutex_unlock(&loop->mutex);
+}
+
+int packetloop_take_notes(struct packetloop *loop, uint64_t after, struct dataplane_notes *notes)
+{
+	int result;
+
+	pthread_mutex_lock(&loop->mutex);
+	result = note_shelf_take(&loop->notes, after, notes);
+	pthread_mutex_unlock(&loop->mutex);
+	return result;
 }
 
 bool packetloop_take_event(struct packetloop *loop, struct packetloop_event *event)

@@ -23,6 +23,7 @@
 #include "common/error.h"
 #include "svc-dataplane/device.h"
 #include "svc-dataplane/engine.h"
+#include "svc-dataplane/note.h"
 #include "svc-dataplane/stunpipe.h"
 #include "svc-dataplane/underlay.h"
 
@@ -69,6 +70,9 @@ void packetloop_stop(struct packetloop *loop);
 /* From one thread only, that of the service. */
 typedef void (*packetloop_function)(struct engine *engine, uint64_t now_us, void *argument);
 void packetloop_call(struct packetloop *loop, packetloop_function function, void *argument);
+
+/* What members' svc-controls sent; as note_shelf_take(). An event says that there is something. */
+int packetloop_take_notes(struct packetloop *loop, uint64_t after, struct dataplane_notes *notes);
 
 /* The oldest waiting one; false when there is none. */
 bool packetloop_take_event(struct packetloop *loop, struct packetloop_event *event);

@@ -57,6 +57,7 @@ void peer_free(struct peer *peer)
 {
 	staging_drop(&peer->tunnel.context->staging, &peer->waiting);
 	tunnel_deinit(&peer->tunnel);
+	free(peer->note);
 	free(peer->paths);
 	free(peer);
 }
@@ -230,6 +231,47 @@ int peer_ping(struct peer *peer, uint64_t now_us, uint64_t cookie)
 		return 0;
 	}
 	return -EBUSY;
+}
+
+/* ---- notes */
+
+#define NOTE_PARTS ((struct bucket_limit){.per_second = 50, .burst = 64})
+
+int peer_send_note(struct peer *peer, uint64_t now_us, const uint8_t *bytes, size_t length)
+{
+	struct path *path = reach_active(peer);
+	struct frame frame = {.type = FRAME_NOTE};
+	uint8_t parts = note_parts(length);
+
+	if (!peer_is_engine(peer))
+		return -EOPNOTSUPP;
+	if (parts == 0)
+		return -EMSGSIZE;
+	if (!path || !path->usable || !session_can_send(&peer->tunnel.session, now_us))
+		return -EHOSTUNREACH;
+	peer->note_id++;
+	for (uint8_t i = 0; i < parts; i++) {
+		frame.note = note_part(peer->note_id, bytes, length, i);
+		peer_send_frame(peer, now_us, path, &frame);
+	}
+	return 0;
+}
+
+void peer_note(struct peer *peer, uint64_t now_us, const struct frame_note *part)
+{
+	const struct engine_ops *ops = &peer->tunnel.context->ops;
+
+	if (!peer->member || !ops->noted)
+		return;
+	if (!peer->note) {
+		peer->note = calloc(1, sizeof(*peer->note));
+		if (!peer->note)
+			return;
+		bucket_fill(&peer->note_bucket, NOTE_PARTS, now_us);
+	}
+	if (bucket_take(&peer->note_bucket, NOTE_PARTS, now_us) && note_assemble(peer->note, part))
+		ops->noted(ops->data, peer->tunnel.session.remote.public_key, peer->note->bytes,
+			   peer->note->length);
 }
 
 static uint64_t expire_pings(struct peer *peer, uint64_t now_us)

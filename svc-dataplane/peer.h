@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "svc-dataplane/frame.h"
+#include "svc-dataplane/note.h"
 #include "svc-dataplane/path.h"
 #include "svc-dataplane/relaylink.h"
 #include "svc-dataplane/tunnel.h"
@@ -59,6 +60,10 @@ struct peer {
 	uint64_t rx_bytes, tx_bytes;
 	struct staging_queue waiting;
 	struct peer_ping pings[PEER_PINGS];
+
+	uint32_t note_id;	    /* of the last one sent */
+	struct note_assembly *note; /* owned; NULL until the first part comes */
+	struct bucket note_bucket;  /* of parts taken */
 };
 
 int peer_new(struct peer **peer, struct context *context, const uint8_t *public_key,
@@ -90,7 +95,12 @@ void peer_poll(struct peer *peer, uint64_t now_us);
 /* -ENETUNREACH without a path or session, -EOPNOTSUPP for peers without frames, -EBUSY. */
 int peer_ping(struct peer *peer, uint64_t now_us, uint64_t cookie);
 
-/* For reach.c. Carries out what the session asked for. */
+/* As engine_send_note(). */
+int peer_send_note(struct peer *peer, uint64_t now_us, const uint8_t *bytes, size_t length);
+
+/* For reach.c. A part of a note came. */
+void peer_note(struct peer *peer, uint64_t now_us, const struct frame_note *part);
+/* Carries out what the session asked for. */
 void peer_handle(struct peer *peer, uint64_t now_us, const struct session_events *events);
 /* frame NULL: a keepalive. False when it could not be sent. */
 bool peer_send_frame(struct peer *peer, uint64_t now_us, struct path *path,

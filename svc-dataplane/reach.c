@@ -500,6 +500,8 @@ void reach_frame(struct peer *peer, uint64_t now_us, struct path *path, const ui
 		answer_probe(peer, now_us, path, &frame);
 	else if (frame.type == FRAME_PROBE_REPLY)
 		probe_answered(peer, now_us, path, &frame.probe);
+	else if (frame.type == FRAME_NOTE)
+		peer_note(peer, now_us, &frame.note);
 }
 
 /* --- time --- */

@@ -192,6 +192,37 @@ void service_key(struct dataplane *dataplane, struct dataplane_key *key)
 	packetloop_call(dataplane->packets, take_key, key);
 }
 
+struct sending {
+	const struct dataplane_note *note;
+	int result;
+};
+
+static void send_note(struct engine *engine, uint64_t now_us, void *argument)
+{
+	struct sending *sending = argument;
+	const struct dataplane_note *note = sending->note;
+
+	sending->result =
+		engine_send_note(engine, now_us, note->public_key, note->bytes, note->length);
+}
+
+int service_send_note(struct dataplane *dataplane, const struct dataplane_note *note)
+{
+	struct sending sending = {.note = note};
+
+	packetloop_call(dataplane->packets, send_note, &sending);
+	return sending.result;
+}
+
+int service_take_notes(struct dataplane *dataplane, const struct dataplane_take_notes *wish,
+		       struct dataplane_notes *notes)
+{
+	memset(notes, 0, sizeof(*notes));
+	notes->instance = dataplane->service.instance;
+	return packetloop_take_notes(dataplane->packets,
+				     wish->instance == notes->instance ? wish->after : 0, notes);
+}
+
 struct probing {
 	const struct dataplane_key *key;
 	uint64_t cookie;

@@ -69,6 +69,11 @@ int service_set_plan(struct dataplane *dataplane, const struct dataplane_plan *p
 /* To be cleared. */
 int service_state(struct dataplane *dataplane, struct dataplane_state *state);
 void service_key(struct dataplane *dataplane, struct dataplane_key *key);
+/* As engine_send_note(). */
+int service_send_note(struct dataplane *dataplane, const struct dataplane_note *note);
+/* To be cleared. */
+int service_take_notes(struct dataplane *dataplane, const struct dataplane_take_notes *wish,
+		       struct dataplane_notes *notes);
 /* Answers the call, now or within a second or so. */
 void service_probe(struct dataplane *dataplane, struct bus_call *call,
 		   const struct dataplane_key *key);

@@ -198,7 +198,7 @@ static void on_random(void *data, void *bytes, size_t length)
 
 static void start_engine(struct sim_node *node)
 {
-	struct engine_ops ops = {on_send,    on_deliver, on_changed, on_probed,
+	struct engine_ops ops = {on_send,    on_deliver, on_changed, on_probed, NULL,
 				 on_reserve, on_wall,	 on_random,  node};
 	int result = engine_new(&node->engine, &ops, node->private_key, node->reserved_s);
 

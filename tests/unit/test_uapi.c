@@ -210,9 +210,9 @@ static void run(void *data, uapi_function function, void *argument)
 
 static int open_engine(void **state)
 {
-	const struct engine_ops ops = {
-		ignore_send,	ignore_deliver, ignore_changed, ignore_probed,
-		ignore_reserve, some_wall,	some_random,	NULL};
+	const struct engine_ops ops = {ignore_send,   ignore_deliver, ignore_changed,
+				       ignore_probed, NULL,	      ignore_reserve,
+				       some_wall,     some_random,    NULL};
 
 	(void)state;
 	if (sodium_init() < 0 || aead_init() < 0)
