@@ -58,7 +58,8 @@ LIB_lanrage-nat := $(call pkg,$(LIBS_BUS) libmnl) $(NNG)
 SRC_lanrage-control := $(SERVICE) $(RENDEZVOUS) $(addprefix svc-control/, \
 	main.c service.c dispatch.c codec.c keyholder.c code.c invite.c announcement.c \
 	sealed_codec.c database.c settings.c party.c rendezvous.c operation.c membership.c \
-	hosting.c arrival.c farewell.c tickets.c handover.c announce.c) svc-dataplane/codec.c \
+	hosting.c arrival.c farewell.c tickets.c handover.c announce.c generation.c renewal.c \
+	gossip.c gossip_codec.c) svc-dataplane/codec.c \
 	svc-nat/codec.c svc-nat/relay/ticket.c
 PB_lanrage-control  := ipc dataplane nat control rendezvous
 LIB_lanrage-control := $(call pkg,$(LIBS_BUS) libwebsockets sqlite3) $(NNG) -lpthread
@@ -88,15 +89,15 @@ LIB_lanrage := $(call pkg,libcurl jansson)
 
 SRC_lanrage-server := $(COMMON) common/loop.c common/service.c $(RENDEZVOUS) svc-nat/stun.c \
 	svc-nat/relay/ticket.c $(addprefix svc-control/server/, \
-	main.c service.c dispatch.c session.c admission.c authority.c parties.c invites.c relays.c \
-	presence.c limits.c lease.c store_sqlite.c signing.c listener.c stunport.c)
+	main.c service.c dispatch.c session.c admission.c authority.c parties.c invites.c renewals.c \
+	relays.c presence.c limits.c lease.c store_sqlite.c signing.c listener.c stunport.c)
 PB_lanrage-server  := rendezvous
 LIB_lanrage-server := $(call pkg,$(LIBS_SERVER)) -linih
 
 SRC_lanrage-relay := $(sort $(COMMON) common/loop.c common/service.c $(WIREGUARD) $(RENDEZVOUS) \
 	svc-dataplane/tai64n.c svc-dataplane/bucket.c svc-nat/stun.c \
 	$(addprefix svc-nat/relay/,main.c service.c binding.c forward.c packetloop.c quota.c \
-	registration.c responder.c route.c statefile.c stock.c ticket.c))
+	registration.c responder.c revocation.c route.c statefile.c stock.c ticket.c))
 PB_lanrage-relay  := rendezvous
 LIB_lanrage-relay := $(call pkg,libprotobuf-c libuv libsodium libwebsockets) -linih -lb2 -lpthread
 

@@ -29,22 +29,30 @@ static void announce_fill_reach(const struct control *control, struct announceme
 	announcement->filtering = nat->filtering;
 }
 
-/* Returns the length or a negative errno. */
-static ssize_t announce_make(struct control *control, uint8_t sealed[ANNOUNCEMENT_SEALED_MAX])
+/* Says it, here and for good: the sequence is spent, and the party knows what this member said. */
+static int announce_say(struct control *control, bool leaves)
 {
 	uint64_t wall_us = clock_wall_us();
 	struct announcement announcement;
+	uint8_t said[ANNOUNCEMENT_SAID_MAX];
+	ssize_t length;
 	int r;
 
 	party_fill_announcement(&control->party, &announcement, control->wireguard_key,
 				wall_us / CLOCK_SECOND);
 	announce_fill_reach(control, &announcement);
+	announcement.shared_length = control->announce.shared_length;
+	memcpy(announcement.shared, control->announce.shared, announcement.shared_length);
+	announcement.left = leaves;
 	/* From the clock, so that even a lost database does not begin below what others hold. */
 	r = database_next_sequence(control->database, wall_us / CLOCK_MS, &announcement.sequence);
 	if (r < 0)
 		return r;
-	return announcement_seal(&announcement, &control->party.record.trust, &control->keyholder,
-				 sealed);
+	length = announcement_say(&announcement, &control->keyholder, said);
+	if (length < 0)
+		return (int)length;
+	party_say(&control->party, &announcement, said, (size_t)length);
+	return 0;
 }
 
 static void announce_answered(void *data, const struct error *error,
@@ -64,32 +72,61 @@ static void announce_answered(void *data, const struct error *error,
 
 static void announce_send(struct control *control)
 {
+	const struct database_party *record = &control->party.record;
+	const struct database_member *self = &party_self(&control->party)->known;
 	struct rendezvous_client_frame frame = {.type = RENDEZVOUS_ANNOUNCE};
 	uint8_t sealed[ANNOUNCEMENT_SEALED_MAX];
-	ssize_t length = announce_make(control, sealed);
 
-	if (length < 0) {
-		log_err("announcement: cannot be made: %s", strerror((int)-length));
-		return;
-	}
-	memcpy(frame.party_id, control->party.record.trust.party_id, sizeof(frame.party_id));
+	memcpy(frame.party_id, record->trust.party_id, sizeof(frame.party_id));
 	frame.announce.sealed.bytes = sealed;
-	frame.announce.sealed.length = (size_t)length;
-	control->announce.next_us = clock_now_us() + ANNOUNCE_INTERVAL_MS * CLOCK_MS;
+	frame.announce.sealed.length =
+		announcement_seal(&record->trust, self->said, self->said_length, sealed);
 	control->announce.asking = true;
 	control->announce.again = false;
 	rendezvous_request(control->rendezvous, &frame, announce_answered, control);
 }
 
+static bool announce_is_possible(const struct control *control)
+{
+	return control->party.settled && party_self(&control->party) &&
+	       control->has_wireguard_key && party_can_announce(&control->party);
+}
+
 static void announce_now(void *data)
 {
 	struct control *control = data;
+	int r;
 
 	control->announce.pending = false;
 	announce_start(control, ANNOUNCE_RENEW_MS);
-	if (party_self(&control->party) && control->has_wireguard_key &&
-	    rendezvous_state(control->rendezvous) == CONTROL_SERVER_CONNECTED)
+	if (!announce_is_possible(control))
+		return;
+	control->announce.next_us = clock_now_us() + ANNOUNCE_INTERVAL_MS * CLOCK_MS;
+	r = announce_say(control, false);
+	if (r < 0)
+		log_err("announcement: cannot be made: %s", strerror(-r));
+	else if (rendezvous_state(control->rendezvous) == CONTROL_SERVER_CONNECTED)
 		announce_send(control);
+	else
+		gossip_announce(control);
+}
+
+void announce_share(struct control *control, const struct control_shared *shared)
+{
+	struct announce *announce = &control->announce;
+
+	if (announce->shared_length == shared->length &&
+	    memcmp(announce->shared, shared->bytes, shared->length) == 0)
+		return;
+	announce->shared_length = shared->length;
+	memcpy(announce->shared, shared->bytes, shared->length);
+	announce_soon(control);
+}
+
+void announce_farewell(struct control *control)
+{
+	if (announce_is_possible(control) && announce_say(control, true) == 0)
+		gossip_announce(control);
 }
 
 static void announce_start(struct control *control, uint64_t ms)

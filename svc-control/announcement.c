@@ -4,13 +4,18 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "svc-control/generation.h"
 #include "svc-control/sealed_codec.h"
 
 #define NONCE_SIZE crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define TAG_SIZE   crypto_aead_xchacha20poly1305_ietf_ABYTES
 /* Names and candidates of different lengths look alike from outside. */
 #define PADDING	  256
-#define PLAIN_MAX (ANNOUNCEMENT_SEALED_MAX - NONCE_SIZE - TAG_SIZE)
+#define PLAIN_MAX (ANNOUNCEMENT_SAID_MAX + 1)
+
+_Static_assert(PLAIN_MAX % PADDING == 0 &&
+		       PLAIN_MAX + NONCE_SIZE + TAG_SIZE <= ANNOUNCEMENT_SEALED_MAX,
+	       "the longest said fits, padded, what a server takes");
 
 static const char context[] = "lanrage announcement 1";
 #define CONTEXT_LENGTH (sizeof(context) - 1)
@@ -32,48 +37,53 @@ static void announcement_key(const struct announcement_trust *trust, uint8_t key
 			   sizeof(trust->party_key));
 }
 
-ssize_t announcement_seal(const struct announcement *announcement,
-			  const struct announcement_trust *trust, const struct keyholder *keyholder,
-			  uint8_t sealed[ANNOUNCEMENT_SEALED_MAX])
+ssize_t announcement_say(const struct announcement *announcement, const struct keyholder *keyholder,
+			 uint8_t said[ANNOUNCEMENT_SAID_MAX])
 {
-	uint8_t text[CONTEXT_LENGTH + PLAIN_MAX];
-	uint8_t plain[PLAIN_MAX];
-	uint8_t signature[64], key[32], ad[AD_SIZE];
-	unsigned long long sealed_length;
-	size_t padded;
+	uint8_t text[CONTEXT_LENGTH + ANNOUNCEMENT_SAID_MAX];
+	uint8_t signature[64];
 	ssize_t n;
 	int r;
 
 	memcpy(text, context, CONTEXT_LENGTH);
-	n = sealed_announcement_pack(announcement, text + CONTEXT_LENGTH, PLAIN_MAX);
+	n = sealed_announcement_pack(announcement, text + CONTEXT_LENGTH, ANNOUNCEMENT_SAID_MAX);
 	if (n < 0)
 		return n;
 	r = keyholder_sign(keyholder, text, CONTEXT_LENGTH + (size_t)n, signature);
 	if (r < 0)
 		return r;
-	n = sealed_signed_pack(text + CONTEXT_LENGTH, (size_t)n, signature, plain, sizeof(plain));
-	if (n < 0)
-		return n;
-	if (sodium_pad(&padded, plain, (size_t)n, PADDING, sizeof(plain)) != 0)
-		return -EMSGSIZE;
+	return sealed_signed_pack(text + CONTEXT_LENGTH, (size_t)n, signature, said,
+				  ANNOUNCEMENT_SAID_MAX);
+}
+
+size_t announcement_seal(const struct announcement_trust *trust, const uint8_t *said, size_t length,
+			 uint8_t sealed[ANNOUNCEMENT_SEALED_MAX])
+{
+	uint8_t plain[PLAIN_MAX], key[32], ad[AD_SIZE];
+	unsigned long long sealed_length;
+	size_t padded;
+
+	memcpy(plain, said, length);
+	sodium_pad(&padded, plain, length, PADDING, sizeof(plain));
 	announcement_key(trust, key);
 	announcement_ad(trust, ad);
 	randombytes_buf(sealed, NONCE_SIZE);
 	crypto_aead_xchacha20poly1305_ietf_encrypt(sealed + NONCE_SIZE, &sealed_length, plain,
 						   padded, ad, sizeof(ad), NULL, sealed, key);
 	sodium_memzero(key, sizeof(key));
-	return (ssize_t)(NONCE_SIZE + sealed_length);
+	return NONCE_SIZE + (size_t)sealed_length;
 }
 
-/* Opens the seal and removes the padding. */
-static int announcement_unseal(const struct announcement_trust *trust, const uint8_t *sealed,
-			       size_t length, uint8_t plain[PLAIN_MAX], size_t *plain_length)
+int announcement_unseal(const struct announcement_trust *trust, const uint8_t *sealed,
+			size_t length, uint8_t said[ANNOUNCEMENT_SAID_MAX], size_t *said_length)
 {
-	uint8_t key[32], ad[AD_SIZE];
+	uint8_t plain[PLAIN_MAX], key[32], ad[AD_SIZE];
 	unsigned long long n;
 	int r;
 
-	if (length < NONCE_SIZE + TAG_SIZE || length > ANNOUNCEMENT_SEALED_MAX)
+	if (!trust->has_key)
+		return -ENOKEY;
+	if (length < NONCE_SIZE + TAG_SIZE || length > PLAIN_MAX + NONCE_SIZE + TAG_SIZE)
 		return -EBADMSG;
 	announcement_key(trust, key);
 	announcement_ad(trust, ad);
@@ -81,58 +91,88 @@ static int announcement_unseal(const struct announcement_trust *trust, const uin
 						       length - NONCE_SIZE, ad, sizeof(ad), sealed,
 						       key);
 	sodium_memzero(key, sizeof(key));
-	if (r != 0 || sodium_unpad(plain_length, plain, (size_t)n, PADDING) != 0)
+	if (r != 0 || sodium_unpad(said_length, plain, (size_t)n, PADDING) != 0)
 		return -EBADMSG;
+	memcpy(said, plain, *said_length);
 	return 0;
 }
 
-static enum announcement_verdict announcement_judge(const struct announcement *announcement,
-						    const struct announcement_trust *trust,
-						    uint64_t now_s, announcement_history history,
-						    void *data)
+/* The signature, and that all of it is well-formed. */
+static enum announcement_verdict announcement_read(struct announcement *announcement,
+						   const uint8_t *said, size_t length)
 {
-	uint64_t last = 0;
-	bool known = history(data, announcement->identity, &last);
-
-	if (memcmp(announcement->party_id, trust->party_id, sizeof(trust->party_id)) != 0 ||
-	    announcement->generation != trust->generation)
-		return ANNOUNCEMENT_WRONG_PARTY;
-	if (announcement->expires_s <= now_s)
-		return ANNOUNCEMENT_EXPIRED;
-	if (memcmp(announcement->identity, trust->host, 32) != 0) {
-		if (!announcement->has_proof ||
-		    invite_check(&announcement->proof, trust->party_id, trust->generation,
-				 trust->host, announcement->identity,
-				 announcement->wireguard_key) < 0)
-			return ANNOUNCEMENT_NOT_INVITED;
-		if (!known && announcement->proof.expires_s <= now_s)
-			return ANNOUNCEMENT_INVITE_EXPIRED;
-	}
-	if (announcement->sequence <= last)
-		return ANNOUNCEMENT_OLD;
-	return ANNOUNCEMENT_GOOD;
-}
-
-enum announcement_verdict announcement_open(struct announcement *announcement,
-					    const struct announcement_trust *trust, uint64_t now_s,
-					    const uint8_t *sealed, size_t length,
-					    announcement_history history, void *data)
-{
-	uint8_t text[CONTEXT_LENGTH + PLAIN_MAX];
-	uint8_t plain[PLAIN_MAX];
+	uint8_t text[CONTEXT_LENGTH + ANNOUNCEMENT_SAID_MAX];
 	uint8_t signature[64];
 	size_t n;
 
-	if (announcement_unseal(trust, sealed, length, plain, &n) < 0)
-		return ANNOUNCEMENT_NOT_OURS;
 	memcpy(text, context, CONTEXT_LENGTH);
-	if (sealed_signed_unpack(text + CONTEXT_LENGTH, PLAIN_MAX, &n, signature, plain, n) < 0 ||
+	if (length > ANNOUNCEMENT_SAID_MAX ||
+	    sealed_signed_unpack(text + CONTEXT_LENGTH, ANNOUNCEMENT_SAID_MAX, &n, signature, said,
+				 length) < 0 ||
 	    sealed_announcement_unpack(announcement, text + CONTEXT_LENGTH, n) < 0)
 		return ANNOUNCEMENT_MALFORMED;
 	if (crypto_sign_verify_detached(signature, text, CONTEXT_LENGTH + n,
 					announcement->identity) != 0)
 		return ANNOUNCEMENT_BAD_SIGNATURE;
-	return announcement_judge(announcement, trust, now_s, history, data);
+	return ANNOUNCEMENT_GOOD;
+}
+
+/* The chain to the host. */
+static enum announcement_verdict announcement_belongs(const struct announcement *announcement,
+						      const struct announcement_trust *trust,
+						      uint64_t now_s, bool known)
+{
+	if (memcmp(announcement->identity, trust->host, 32) == 0)
+		return ANNOUNCEMENT_GOOD;
+	if (announcement->has_voucher)
+		return generation_voucher_holds(announcement->voucher, trust,
+						announcement->identity)
+			       ? ANNOUNCEMENT_GOOD
+			       : ANNOUNCEMENT_NOT_INVITED;
+	if (!announcement->has_proof ||
+	    invite_check(&announcement->proof, trust->party_id, trust->generation, trust->host,
+			 announcement->identity, announcement->wireguard_key) < 0)
+		return ANNOUNCEMENT_NOT_INVITED;
+	if (!known && announcement->proof.expires_s <= now_s)
+		return ANNOUNCEMENT_INVITE_EXPIRED;
+	return ANNOUNCEMENT_GOOD;
+}
+
+enum announcement_verdict announcement_judge(struct announcement *announcement,
+					     const struct announcement_trust *trust, uint64_t now_s,
+					     const uint8_t *said, size_t length,
+					     announcement_history history, void *data)
+{
+	enum announcement_verdict verdict = announcement_read(announcement, said, length);
+	uint64_t last = 0;
+	bool known;
+
+	if (verdict != ANNOUNCEMENT_GOOD)
+		return verdict;
+	if (memcmp(announcement->party_id, trust->party_id, sizeof(trust->party_id)) != 0 ||
+	    announcement->generation != trust->generation)
+		return ANNOUNCEMENT_WRONG_PARTY;
+	if (announcement->expires_s <= now_s)
+		return ANNOUNCEMENT_EXPIRED;
+	known = history(data, announcement->identity, &last);
+	verdict = announcement_belongs(announcement, trust, now_s, known);
+	if (verdict == ANNOUNCEMENT_GOOD && announcement->sequence <= last)
+		return ANNOUNCEMENT_OLD;
+	return verdict;
+}
+
+enum announcement_verdict announcement_recall(struct announcement *announcement,
+					      const struct announcement_trust *trust,
+					      uint64_t now_s, const uint8_t *said, size_t length)
+{
+	enum announcement_verdict verdict = announcement_read(announcement, said, length);
+
+	if (verdict != ANNOUNCEMENT_GOOD)
+		return verdict;
+	if (memcmp(announcement->party_id, trust->party_id, sizeof(trust->party_id)) != 0 ||
+	    announcement->generation > trust->generation)
+		return ANNOUNCEMENT_WRONG_PARTY;
+	return announcement->expires_s <= now_s ? ANNOUNCEMENT_EXPIRED : ANNOUNCEMENT_GOOD;
 }
 
 const char *announcement_verdict_text(enum announcement_verdict verdict)

@@ -2,20 +2,21 @@
  *
  * An announcement names its party, the generation of the party's key, a sequence number, an expiry,
  * and the member: identity, WireGuard key, name, where it can be reached, its lease, and the proof
- * that it was invited. It is signed by the identity and sealed under the party's key, so the server
- * that passes it on learns nothing and can add nobody:
+ * that it belongs here. Signed by the identity it is what the member *said*, and any member may
+ * pass it on through the tunnel (gossip.h). For the way through the server it is sealed under the
+ * party's key besides, so the server learns nothing and can add nobody:
  *
- *   sealed = nonce (24) || XChaCha20-Poly1305(key, Signed, padded to 256)
+ *   said   = Signed{payload, signature over "lanrage announcement 1" || payload}
+ *   sealed = nonce (24) || XChaCha20-Poly1305(key, said, padded to 256)
  *   key    = BLAKE2b-256(party key, "lanrage announcement key")
  *   additional data = "lanrage sealed 1" || party id || generation (u32 big-endian)
- *   the signature is over "lanrage announcement 1" || payload
  *
- * The chain: an announcement is believed when it opens under the party's key, its identity signed
- * it, it names this party and generation, it has not expired, and its identity either is the host
- * or carries a proof: the host signed the invite's public key (with generation, expiry and uses),
- * and the invite's seed signed this identity with this WireGuard key. Receivers keep the highest
- * sequence per identity and refuse less. An invite that has expired does not let a new identity
- * in; one already known stays.
+ * The chain: an announcement is believed when its identity signed it, it names this party and
+ * generation, it has not expired, and its identity is the host; or carries the host's voucher for
+ * this generation (generation.h); or a proof: the host signed the invite's public key (with
+ * generation, expiry and uses), and the invite's seed signed this identity with this WireGuard key.
+ * Receivers keep the highest sequence per identity and refuse less. An invite that has expired does
+ * not let a new identity in; one already known stays.
  */
 #ifndef LANRAGE_CONTROL_ANNOUNCEMENT_H
 #define LANRAGE_CONTROL_ANNOUNCEMENT_H
@@ -32,6 +33,7 @@
 
 #define ANNOUNCEMENT_LIFETIME_S (30u * 86400u)
 #define ANNOUNCEMENT_SEALED_MAX RENDEZVOUS_SEALED_MAX
+#define ANNOUNCEMENT_SAID_MAX	3839 /* padded to 3840 it still fits a sealed one */
 
 struct announcement {
 	uint8_t party_id[CONTROL_PARTY_ID_SIZE];
@@ -42,7 +44,7 @@ struct announcement {
 	uint8_t wireguard_key[32];
 	char name[CONTROL_NAME_MAX];
 	enum dataplane_backend backend;
-	uint16_t number;     /* own claim; the server's word must agree */
+	uint16_t number;     /* own claim; where the server has a word, they must agree */
 	struct addr address; /* likewise */
 	uint32_t lease;
 	size_t n_candidates;
@@ -50,22 +52,35 @@ struct announcement {
 	size_t n_relays;
 	uint8_t relays[NAT_MEMBER_RELAYS_MAX][DATAPLANE_KEY_SIZE];
 	enum nat_behaviour mapping, filtering;
-	bool has_proof; /* false: the host */
+	bool has_proof; /* at most one of these two; neither: the host */
 	struct invite_proof proof;
+	bool has_voucher;
+	uint8_t voucher[64];
+	size_t shared_length; /* by its browser, for the others' */
+	uint8_t shared[CONTROL_SHARED_MAX];
+	bool left; /* its last word: it leaves the party */
 };
 
 /* Whom to believe: the party as this member knows it. */
 struct announcement_trust {
 	uint8_t party_id[CONTROL_PARTY_ID_SIZE];
-	uint8_t party_key[32];
 	uint32_t generation;
+	bool has_key; /* false: the record of this generation came, but its key did not yet */
+	uint8_t party_key[32];
+	uint8_t key_id[32]; /* of that key; zero in generation 1 */
 	uint8_t host[32];
+	uint8_t signer[32]; /* who began this generation, and vouches in it: the host before */
 };
 
-/* Signs and seals. Returns the length or a negative errno (-EMSGSIZE: too many candidates). */
-ssize_t announcement_seal(const struct announcement *announcement,
-			  const struct announcement_trust *trust, const struct keyholder *keyholder,
-			  uint8_t sealed[ANNOUNCEMENT_SEALED_MAX]);
+/* Signs. Returns the length or a negative errno (-EMSGSIZE: too much to say). */
+ssize_t announcement_say(const struct announcement *announcement, const struct keyholder *keyholder,
+			 uint8_t said[ANNOUNCEMENT_SAID_MAX]);
+/* Seals what was said; returns the length. trust has the key. */
+size_t announcement_seal(const struct announcement_trust *trust, const uint8_t *said, size_t length,
+			 uint8_t sealed[ANNOUNCEMENT_SEALED_MAX]);
+/* -EBADMSG: not sealed under this party's key; -ENOKEY: that is not known yet. */
+int announcement_unseal(const struct announcement_trust *trust, const uint8_t *sealed,
+			size_t length, uint8_t said[ANNOUNCEMENT_SAID_MAX], size_t *said_length);
 
 enum announcement_verdict {
 	ANNOUNCEMENT_GOOD = 0,
@@ -86,9 +101,13 @@ const char *announcement_verdict_text(enum announcement_verdict verdict);
 typedef bool (*announcement_history)(void *data, const uint8_t identity[32], uint64_t *sequence);
 
 /* *announcement is whole only when the verdict is GOOD. */
-enum announcement_verdict announcement_open(struct announcement *announcement,
-					    const struct announcement_trust *trust, uint64_t now_s,
-					    const uint8_t *sealed, size_t length,
-					    announcement_history history, void *data);
+enum announcement_verdict announcement_judge(struct announcement *announcement,
+					     const struct announcement_trust *trust, uint64_t now_s,
+					     const uint8_t *said, size_t length,
+					     announcement_history history, void *data);
+/* One that was judged good before and kept: of this party or an earlier generation of it. */
+enum announcement_verdict announcement_recall(struct announcement *announcement,
+					      const struct announcement_trust *trust,
+					      uint64_t now_s, const uint8_t *said, size_t length);
 
 #endif

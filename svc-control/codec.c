@@ -111,6 +111,136 @@ int control_invite_decode(struct control_invite *invite, const uint8_t *bytes, s
 	return good ? 0 : -EBADMSG;
 }
 
+ssize_t control_code_encode(const struct control_code *code, uint8_t **bytes)
+{
+	Lanrage__Control__RevokeInvite message = LANRAGE__CONTROL__REVOKE_INVITE__INIT;
+
+	message.code = pb_view_text(code->code);
+	return pb_pack(&message.base, bytes);
+}
+
+int control_code_decode(struct control_code *code, const uint8_t *bytes, size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Control__RevokeInvite *message = pb_unpack(
+		&memory, SMALL_BUDGET, &lanrage__control__revoke_invite__descriptor, bytes, length);
+	bool good;
+
+	memset(code, 0, sizeof(*code));
+	good = message && pb_take_text(message->code, code->code, sizeof(code->code));
+	pb_free(&memory);
+	return good ? 0 : -EBADMSG;
+}
+
+ssize_t control_kick_encode(const struct control_kick *kick, uint8_t **bytes)
+{
+	Lanrage__Control__Kick message = LANRAGE__CONTROL__KICK__INIT;
+
+	message.identity = pb_view(kick->identity, sizeof(kick->identity));
+	return pb_pack(&message.base, bytes);
+}
+
+int control_kick_decode(struct control_kick *kick, const uint8_t *bytes, size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Control__Kick *message = pb_unpack(
+		&memory, SMALL_BUDGET, &lanrage__control__kick__descriptor, bytes, length);
+	bool good;
+
+	memset(kick, 0, sizeof(*kick));
+	good = message && pb_take(&message->identity, kick->identity, sizeof(kick->identity));
+	pb_free(&memory);
+	return good ? 0 : -EBADMSG;
+}
+
+static void shared_view(const struct control_shared *shared, Lanrage__Control__Shared *message)
+{
+	lanrage__control__shared__init(message);
+	message->identity = pb_view(shared->identity, sizeof(shared->identity));
+	message->bytes = pb_view(shared->bytes, shared->length);
+}
+
+static bool take_shared(const Lanrage__Control__Shared *message, struct control_shared *shared)
+{
+	if (message->bytes.len > sizeof(shared->bytes))
+		return false;
+	shared->length = message->bytes.len;
+	return pb_take(&message->identity, shared->identity, sizeof(shared->identity)) &&
+	       pb_take(&message->bytes, shared->bytes, shared->length);
+}
+
+ssize_t control_shared_encode(const struct control_shared *shared, uint8_t **bytes)
+{
+	Lanrage__Control__Shared message;
+
+	shared_view(shared, &message);
+	return pb_pack(&message.base, bytes);
+}
+
+int control_shared_decode(struct control_shared *shared, const uint8_t *bytes, size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Control__Shared *message = pb_unpack(
+		&memory, SMALL_BUDGET, &lanrage__control__shared__descriptor, bytes, length);
+	bool good;
+
+	memset(shared, 0, sizeof(*shared));
+	good = message && take_shared(message, shared);
+	pb_free(&memory);
+	return good ? 0 : -EBADMSG;
+}
+
+ssize_t control_shared_list_encode(const struct control_shared_list *list, uint8_t **bytes)
+{
+	Lanrage__Control__SharedList message = LANRAGE__CONTROL__SHARED_LIST__INIT;
+	Lanrage__Control__Shared *members = calloc(list->n_members + 1, sizeof(*members));
+	Lanrage__Control__Shared **pointers = calloc(list->n_members + 1, sizeof(*pointers));
+	ssize_t n = -ENOMEM;
+
+	if (!members || !pointers)
+		goto out;
+	for (size_t i = 0; i < list->n_members; i++) {
+		shared_view(&list->members[i], &members[i]);
+		pointers[i] = &members[i];
+	}
+	message.n_members = list->n_members;
+	message.members = pointers;
+	n = pb_pack(&message.base, bytes);
+out:
+	free(members);
+	free(pointers);
+	return n;
+}
+
+int control_shared_list_decode(struct control_shared_list *list, const uint8_t *bytes,
+			       size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Control__SharedList *message = pb_unpack(
+		&memory, STATUS_BUDGET, &lanrage__control__shared_list__descriptor, bytes, length);
+	bool good;
+
+	memset(list, 0, sizeof(*list));
+	good = message && message->n_members <= DATAPLANE_MEMBERS_MAX;
+	if (good)
+		list->members = calloc(message->n_members + 1, sizeof(*list->members));
+	good = good && list->members;
+	for (size_t i = 0; good && i < message->n_members; i++)
+		good = take_shared(message->members[i], &list->members[i]);
+	if (good)
+		list->n_members = message->n_members;
+	pb_free(&memory);
+	if (!good)
+		control_shared_list_clear(list);
+	return good ? 0 : -EBADMSG;
+}
+
+void control_shared_list_clear(struct control_shared_list *list)
+{
+	free(list->members);
+	memset(list, 0, sizeof(*list));
+}
+
 ssize_t control_up_encode(const struct control_up *up, uint8_t **bytes)
 {
 	Lanrage__Control__SetUp message = LANRAGE__CONTROL__SET_UP__INIT;
@@ -169,6 +299,7 @@ static void member_view(const struct control_member *member, struct member_messa
 	m->backend = member->backend;
 	m->mapping = member->mapping;
 	m->filtering = member->filtering;
+	m->lease = member->lease;
 }
 
 ssize_t control_status_encode(const struct control_status *status, uint8_t **bytes)
@@ -198,6 +329,8 @@ ssize_t control_status_encode(const struct control_status *status, uint8_t **byt
 	message.server_url = pb_view_text(status->server_url);
 	message.server_state = status->server_state;
 	message.server_reason = pb_view_text(status->server_reason);
+	message.notice = pb_view_text(status->notice);
+	message.generation = status->generation;
 	message.n_members = status->n_members;
 	message.members = list;
 	n = pb_pack(&message.base, bytes);
@@ -219,6 +352,7 @@ static bool take_member(const Lanrage__Control__Member *message, struct control_
 	member->backend = (enum dataplane_backend)message->backend;
 	member->mapping = (enum nat_behaviour)message->mapping;
 	member->filtering = (enum nat_behaviour)message->filtering;
+	member->lease = message->lease;
 	return pb_take(&message->identity, member->identity, DATAPLANE_KEY_SIZE) &&
 	       pb_take(&message->wireguard_key, member->wireguard_key, DATAPLANE_KEY_SIZE) &&
 	       pb_take_text(message->name, member->name, sizeof(member->name)) &&
@@ -247,6 +381,7 @@ static bool take_status(const Lanrage__Control__Status *message, struct control_
 	status->up = message->up;
 	status->local = message->local;
 	status->prefix_length = (uint8_t)message->prefix_length;
+	status->generation = message->generation;
 	status->server_state = (enum control_server_state)message->server_state;
 	return pb_take(&message->party_id, status->party_id, sizeof(status->party_id)) &&
 	       pb_take_text(message->party_name, status->party_name, sizeof(status->party_name)) &&
@@ -256,6 +391,7 @@ static bool take_status(const Lanrage__Control__Status *message, struct control_
 	       pb_take_text(message->server_url, status->server_url, sizeof(status->server_url)) &&
 	       pb_take_text(message->server_reason, status->server_reason,
 			    sizeof(status->server_reason)) &&
+	       pb_take_text(message->notice, status->notice, sizeof(status->notice)) &&
 	       take_members(message, status);
 }
 

@@ -21,6 +21,7 @@
 #define CONTROL_SETTING_MAX   1024
 #define CONTROL_PARTY_ID_SIZE 16
 #define CONTROL_SETTINGS_MAX  64
+#define CONTROL_SHARED_MAX    1536 /* fits an announcement beside everything else */
 
 enum control_request {
 	CONTROL_GET_STATUS = 1, /* () -> struct control_status; by api, metrics, browser */
@@ -31,6 +32,13 @@ enum control_request {
 	CONTROL_SET_UP,		/* struct control_up -> (); by api: connect, disconnect */
 	CONTROL_GET_SETTINGS,	/* () -> struct control_settings; by api, metrics, browser, nat */
 	CONTROL_SET_SETTING,	/* struct control_setting -> (); by api. -EINVAL with words */
+	CONTROL_REVOKE_INVITE,	/* struct control_code -> (); by api. -ENOENT: no such open code */
+	CONTROL_KICK,		/* struct control_kick -> (); by api: done when every member that is
+				 * reachable was told. -ENOENT: no such member */
+	CONTROL_SET_SHARED,	/* struct control_shared -> (); by browser: for the other members'
+				 * browsers; takes the place of what was shared before */
+	CONTROL_GET_SHARED,	/* () -> struct control_shared_list: of the other members; by
+				 * browser */
 };
 /* CREATE, JOIN and MAKE_INVITE may take up to 5 s waiting for the server and 5 s more for the
  * interface: ask with CONTROL_SLOW_TIMEOUT_MS. Errors carry words meant for the user. -EALREADY: in
@@ -40,6 +48,7 @@ enum control_request {
 enum control_event {
 	CONTROL_EVENT_STATUS = 1, /* (): control_status changed */
 	CONTROL_EVENT_SETTINGS,	  /* (): a setting changed */
+	CONTROL_EVENT_SHARED,	  /* (): what a member shares changed, or who is a member */
 };
 
 struct control_create {
@@ -64,6 +73,25 @@ struct control_invite {
 	uint64_t expires_s; /* since 1970 */
 };
 
+struct control_code {
+	char code[CONTROL_CODE_MAX]; /* code or link */
+};
+
+struct control_kick {
+	uint8_t identity[DATAPLANE_KEY_SIZE];
+};
+
+struct control_shared {
+	uint8_t identity[DATAPLANE_KEY_SIZE]; /* whose; zero in SET_SHARED */
+	size_t length;
+	uint8_t bytes[CONTROL_SHARED_MAX];
+};
+
+struct control_shared_list {
+	size_t n_members;
+	struct control_shared *members;
+};
+
 struct control_up {
 	bool up;
 };
@@ -85,6 +113,7 @@ struct control_member {
 	bool host;
 	bool self;
 	bool announced; /* its announcement passed every check */
+	uint32_t lease; /* how long it has been a member: lower is longer */
 	enum dataplane_backend backend;
 	enum nat_behaviour mapping, filtering;
 };
@@ -102,7 +131,10 @@ struct control_status {
 	char server_url[CONTROL_URL_MAX];
 	enum control_server_state server_state;
 	char server_reason[CONTROL_REASON_MAX];
-	size_t n_members; /* with oneself */
+	/* What the user should know and did not ask for: removed from a party, now its host; "". */
+	char notice[CONTROL_REASON_MAX];
+	uint32_t generation; /* of the party's key: one more at each kick */
+	size_t n_members;    /* with oneself */
 	struct control_member *members;
 };
 
@@ -127,6 +159,16 @@ int control_invite_wish_decode(struct control_invite_wish *wish, const uint8_t *
 			       size_t length);
 ssize_t control_invite_encode(const struct control_invite *invite, uint8_t **bytes);
 int control_invite_decode(struct control_invite *invite, const uint8_t *bytes, size_t length);
+ssize_t control_code_encode(const struct control_code *code, uint8_t **bytes);
+int control_code_decode(struct control_code *code, const uint8_t *bytes, size_t length);
+ssize_t control_kick_encode(const struct control_kick *kick, uint8_t **bytes);
+int control_kick_decode(struct control_kick *kick, const uint8_t *bytes, size_t length);
+ssize_t control_shared_encode(const struct control_shared *shared, uint8_t **bytes);
+int control_shared_decode(struct control_shared *shared, const uint8_t *bytes, size_t length);
+ssize_t control_shared_list_encode(const struct control_shared_list *list, uint8_t **bytes);
+int control_shared_list_decode(struct control_shared_list *list, const uint8_t *bytes,
+			       size_t length);
+void control_shared_list_clear(struct control_shared_list *list);
 ssize_t control_up_encode(const struct control_up *up, uint8_t **bytes);
 int control_up_decode(struct control_up *up, const uint8_t *bytes, size_t length);
 ssize_t control_status_encode(const struct control_status *status, uint8_t **bytes);

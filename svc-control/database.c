@@ -10,7 +10,7 @@
 #include "common/log.h"
 #include "svc-control/sealed_codec.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 static const char schema[] =
 	"CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
@@ -18,13 +18,16 @@ static const char schema[] =
 	"CREATE TABLE party (only INTEGER PRIMARY KEY CHECK (only = 1), id BLOB NOT NULL,"
 	" key BLOB NOT NULL, generation INTEGER NOT NULL, host BLOB NOT NULL, name TEXT NOT NULL,"
 	" own_name TEXT NOT NULL, server_url TEXT NOT NULL, prefix INTEGER NOT NULL,"
-	" prefix_length INTEGER NOT NULL, prefix_signature BLOB NOT NULL, proof BLOB,"
-	" change INTEGER NOT NULL);"
+	" prefix_length INTEGER NOT NULL, proof BLOB,"
+	" change INTEGER NOT NULL, has_key INTEGER NOT NULL, key_id BLOB NOT NULL,"
+	" signer BLOB NOT NULL, voucher BLOB, local INTEGER NOT NULL);"
 	"CREATE TABLE member (identity BLOB PRIMARY KEY, wireguard_key BLOB NOT NULL,"
 	" number INTEGER NOT NULL, lease INTEGER NOT NULL, address INTEGER NOT NULL,"
-	" present INTEGER NOT NULL, sequence INTEGER NOT NULL, sealed BLOB NOT NULL) WITHOUT ROWID;"
+	" present INTEGER NOT NULL, listed INTEGER NOT NULL, sequence INTEGER NOT NULL,"
+	" said BLOB NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE generation (number INTEGER PRIMARY KEY, record BLOB NOT NULL);"
 	"CREATE TABLE cache (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
-	"PRAGMA user_version = 1;";
+	"PRAGMA user_version = 2;";
 
 enum statement {
 	GET_SETTING,
@@ -37,6 +40,8 @@ enum statement {
 	SET_MEMBER,
 	REMOVE_MEMBER,
 	EACH_MEMBER,
+	ADD_RECORD,
+	EACH_RECORD,
 	GET_CACHE,
 	SET_CACHE,
 	REMOVE_CACHE,
@@ -50,13 +55,17 @@ static const char *const statements[STATEMENTS] = {
 	[GET_COUNTER] = "SELECT value FROM counter WHERE name = ?1",
 	[SET_COUNTER] = "INSERT OR REPLACE INTO counter VALUES (?1, ?2)",
 	[GET_PARTY] = "SELECT id, key, generation, host, name, own_name, server_url, prefix,"
-		      " prefix_length, prefix_signature, proof, change FROM party",
+		      " prefix_length, proof, change, has_key, key_id, signer,"
+		      " voucher, local FROM party",
 	[SET_PARTY] = "INSERT OR REPLACE INTO party VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-		      " ?10, ?11, ?12)",
-	[SET_MEMBER] = "INSERT OR REPLACE INTO member VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+		      " ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+	[SET_MEMBER] = "INSERT OR REPLACE INTO member VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+		       " ?9)",
 	[REMOVE_MEMBER] = "DELETE FROM member WHERE identity = ?1",
 	[EACH_MEMBER] = "SELECT identity, wireguard_key, number, lease, address, present,"
-			" sequence, sealed FROM member",
+			" listed, sequence, said FROM member",
+	[ADD_RECORD] = "INSERT OR REPLACE INTO generation VALUES (?1, ?2)",
+	[EACH_RECORD] = "SELECT record FROM generation ORDER BY number",
 	[GET_CACHE] = "SELECT value FROM cache WHERE name = ?1",
 	[SET_CACHE] = "INSERT OR REPLACE INTO cache VALUES (?1, ?2)",
 	[REMOVE_CACHE] = "DELETE FROM cache WHERE name = ?1",
@@ -137,6 +146,12 @@ static int database_inspect(struct database *database, const char *path, int *ve
 		return error_set(error, -EPROTONOSUPPORT,
 				 "%s was made by a later version of LANrage; install that version",
 				 path);
+	if (*version > 0 && *version < SCHEMA_VERSION)
+		return error_set(
+			error, -EPROTONOSUPPORT,
+			"%s was made by an earlier version of LANrage, which this one does "
+			"not read",
+			path);
 	if (*version > 0 &&
 	    (!database_pragma(database, "PRAGMA quick_check(1)", value, sizeof(value)) ||
 	     strcmp(value, "ok") != 0))
@@ -404,16 +419,21 @@ static bool database_read_party(sqlite3_stmt *s, struct database_party *party)
 	party->trust.generation = (uint32_t)sqlite3_column_int64(s, 2);
 	party->prefix.addr = addr_ipv4((uint32_t)sqlite3_column_int64(s, 7), 0);
 	party->prefix.length = (uint8_t)sqlite3_column_int(s, 8);
-	party->has_proof = sqlite3_column_type(s, 10) == SQLITE_BLOB;
-	party->change = (uint64_t)sqlite3_column_int64(s, 11);
+	party->has_proof = sqlite3_column_type(s, 9) == SQLITE_BLOB;
+	party->change = (uint64_t)sqlite3_column_int64(s, 10);
+	party->trust.has_key = sqlite3_column_int(s, 11) != 0;
+	party->has_voucher = sqlite3_column_type(s, 14) == SQLITE_BLOB;
+	party->local = sqlite3_column_int(s, 15) != 0;
 	return column_blob(s, 0, party->trust.party_id, sizeof(party->trust.party_id)) &&
 	       column_blob(s, 1, party->trust.party_key, 32) &&
 	       column_blob(s, 3, party->trust.host, 32) &&
 	       column_text(s, 4, party->name, sizeof(party->name)) &&
 	       column_text(s, 5, party->own_name, sizeof(party->own_name)) &&
 	       column_text(s, 6, party->server_url, sizeof(party->server_url)) &&
-	       column_blob(s, 9, party->prefix_signature, sizeof(party->prefix_signature)) &&
-	       (!party->has_proof || column_proof(s, 10, &party->proof));
+	       (!party->has_proof || column_proof(s, 9, &party->proof)) &&
+	       column_blob(s, 12, party->trust.key_id, 32) &&
+	       column_blob(s, 13, party->trust.signer, 32) &&
+	       (!party->has_voucher || column_blob(s, 14, party->voucher, sizeof(party->voucher)));
 }
 
 int database_get_party(struct database *database, struct database_party *party)
@@ -449,14 +469,19 @@ int database_set_party(struct database *database, const struct database_party *p
 	bind_text(s, 7, party->server_url);
 	bind_number(s, 8, addr_ipv4_value(&party->prefix.addr));
 	bind_number(s, 9, party->prefix.length);
-	bind_blob(s, 10, party->prefix_signature, sizeof(party->prefix_signature));
 	if (party->has_proof) {
 		length = sealed_proof_pack(&party->proof, proof, sizeof(proof));
 		if (length < 0)
 			return (int)length;
-		bind_blob(s, 11, proof, (size_t)length);
+		bind_blob(s, 10, proof, (size_t)length);
 	}
-	bind_number(s, 12, party->change);
+	bind_number(s, 11, party->change);
+	bind_number(s, 12, party->trust.has_key);
+	bind_blob(s, 13, party->trust.key_id, 32);
+	bind_blob(s, 14, party->trust.signer, 32);
+	if (party->has_voucher)
+		bind_blob(s, 15, party->voucher, sizeof(party->voucher));
+	bind_number(s, 16, party->local);
 	return database_write(database, s, "store the party");
 }
 
@@ -467,7 +492,8 @@ int database_remove_party(struct database *database)
 	if (r < 0)
 		return r;
 	if (database->failure == 0)
-		database_execute(database, "DELETE FROM party; DELETE FROM member",
+		database_execute(database,
+				 "DELETE FROM party; DELETE FROM member; DELETE FROM generation",
 				 "remove the party");
 	return database_commit(database);
 }
@@ -482,8 +508,9 @@ int database_set_member(struct database *database, const struct database_member 
 	bind_number(s, 4, member->lease);
 	bind_number(s, 5, addr_ipv4_value(&member->address));
 	bind_number(s, 6, member->present);
-	bind_number(s, 7, member->sequence);
-	bind_blob(s, 8, member->sealed, member->sealed_length);
+	bind_number(s, 7, member->listed);
+	bind_number(s, 8, member->sequence);
+	bind_blob(s, 9, member->said, member->said_length);
 	return database_write(database, s, "store a member");
 }
 
@@ -502,13 +529,14 @@ static bool database_read_member(sqlite3_stmt *s, struct database_member *member
 	member->lease = (uint32_t)sqlite3_column_int64(s, 3);
 	member->address = addr_ipv4((uint32_t)sqlite3_column_int64(s, 4), 0);
 	member->present = sqlite3_column_int(s, 5) != 0;
-	member->sequence = (uint64_t)sqlite3_column_int64(s, 6);
-	member->sealed_length = (size_t)sqlite3_column_bytes(s, 7);
-	if (member->sealed_length > sizeof(member->sealed))
+	member->listed = sqlite3_column_int(s, 6) != 0;
+	member->sequence = (uint64_t)sqlite3_column_int64(s, 7);
+	member->said_length = (size_t)sqlite3_column_bytes(s, 8);
+	if (member->said_length > sizeof(member->said))
 		return false;
 	return column_blob(s, 0, member->identity, 32) &&
 	       column_blob(s, 1, member->wireguard_key, 32) &&
-	       column_blob(s, 7, member->sealed, member->sealed_length);
+	       column_blob(s, 8, member->said, member->said_length);
 }
 
 int database_each_member(struct database *database,
@@ -525,6 +553,33 @@ int database_each_member(struct database *database,
 			log_warning("database: a member's row is damaged; waiting for the server "
 				    "to tell of it again");
 	}
+	sqlite3_reset(statement);
+	return r;
+}
+
+int database_add_record(struct database *database, const struct rendezvous_generation *record)
+{
+	sqlite3_stmt *s = database_use(database, ADD_RECORD);
+	uint8_t bytes[RENDEZVOUS_RECORD_SIZE];
+
+	rendezvous_generation_pack(record, bytes);
+	bind_number(s, 1, record->number);
+	bind_blob(s, 2, bytes, sizeof(bytes));
+	return database_write(database, s, "store a generation");
+}
+
+int database_each_record(struct database *database,
+			 void (*each)(void *data, const struct rendezvous_generation *record),
+			 void *data)
+{
+	sqlite3_stmt *statement = database_use(database, EACH_RECORD);
+	struct rendezvous_generation record;
+	int r;
+
+	while ((r = database_read(database, statement, "read the generations")) == 1)
+		if (rendezvous_generation_unpack(&record, sqlite3_column_blob(statement, 0),
+						 (size_t)sqlite3_column_bytes(statement, 0)) == 0)
+			each(data, &record);
 	sqlite3_reset(statement);
 	return r;
 }

@@ -46,16 +46,18 @@ struct database_party {
 	char name[CONTROL_NAME_MAX];
 	char own_name[CONTROL_NAME_MAX];
 	char server_url[CONTROL_URL_MAX]; /* where it was made or joined */
+	bool local;			  /* without a server: the host's machine is it */
 	struct addr_prefix prefix;
-	uint8_t prefix_signature[64];
-	bool has_proof;
-	struct invite_proof proof; /* own; absent for the host */
-	uint64_t change;	   /* of the server's numbering, as applied */
+	bool has_proof;		   /* these two as in struct announcement */
+	struct invite_proof proof; /* own */
+	bool has_voucher;
+	uint8_t voucher[64];
+	uint64_t change; /* of the server's numbering, as applied */
 };
 /* -ENOENT: in no party. */
 int database_get_party(struct database *database, struct database_party *party);
 int database_set_party(struct database *database, const struct database_party *party);
-/* The party and its members; settings, the sequence and the cache stay. */
+/* The party, its members and generations; settings, the sequence and the cache stay. */
 int database_remove_party(struct database *database);
 
 /* A member as last known; kept when it leaves, for its sequence. */
@@ -66,14 +68,22 @@ struct database_member {
 	uint32_t lease;
 	struct addr address;
 	bool present;
+	bool listed;	   /* the server named it; else only members did */
 	uint64_t sequence; /* highest accepted announcement; 0: none */
-	size_t sealed_length;
-	uint8_t sealed[ANNOUNCEMENT_SEALED_MAX]; /* that announcement */
+	size_t said_length;
+	uint8_t said[ANNOUNCEMENT_SAID_MAX]; /* that announcement */
 };
 int database_set_member(struct database *database, const struct database_member *member);
 int database_remove_member(struct database *database, const uint8_t identity[32]);
 int database_each_member(struct database *database,
 			 void (*each)(void *data, const struct database_member *member),
+			 void *data);
+
+/* Records of generations, by number. */
+int database_add_record(struct database *database, const struct rendezvous_generation *record);
+/* In the order of their numbers. */
+int database_each_record(struct database *database,
+			 void (*each)(void *data, const struct rendezvous_generation *record),
 			 void *data);
 
 /* Small things worth keeping over a restart, by name. *length: in: room, out: bytes. -ENOENT,

@@ -42,6 +42,7 @@ static void on_get_status(void *data, struct bus_call *call, const uint8_t *body
 		snprintf(status.own_name, sizeof(status.own_name), "%.*s", CONTROL_NAME_MAX - 1,
 			 name);
 	}
+	memcpy(status.notice, control->notice, sizeof(status.notice));
 	control_server_url(control, status.server_url);
 	status.server_state = rendezvous_state(control->rendezvous);
 	snprintf(status.server_reason, sizeof(status.server_reason), "%s",
@@ -87,6 +88,53 @@ static void on_invite(void *data, struct bus_call *call, const uint8_t *body, si
 		reply_malformed(call);
 	else
 		hosting_invite(data, call, &wish);
+}
+
+static void on_revoke(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct control_code wish;
+
+	if (control_code_decode(&wish, body, length) < 0)
+		reply_malformed(call);
+	else
+		hosting_revoke(data, call, &wish);
+}
+
+static void on_kick(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct control_kick wish;
+
+	if (control_kick_decode(&wish, body, length) < 0)
+		reply_malformed(call);
+	else
+		renewal_kick(data, call, &wish);
+}
+
+static void on_set_shared(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct control_shared shared;
+
+	if (control_shared_decode(&shared, body, length) < 0) {
+		reply_malformed(call);
+		return;
+	}
+	announce_share(data, &shared);
+	bus_reply(call, NULL, 0);
+}
+
+static void on_get_shared(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct control *control = data;
+	struct control_shared_list list = {0};
+	uint8_t *bytes = NULL;
+	ssize_t n = party_fill_shared(&control->party, &list);
+
+	(void)body;
+	(void)length;
+	if (n == 0)
+		n = control_shared_list_encode(&list, &bytes);
+	control_shared_list_clear(&list);
+	reply_encoded(call, n, bytes);
 }
 
 /* A setting may decide which server is used, or whether any is. */
@@ -157,5 +205,9 @@ const struct bus_method control_methods[] = {
 	{CONTROL_SET_UP, BUS_FROM(SERVICE_API), on_set_up},
 	{CONTROL_GET_SETTINGS, READERS, on_get_settings},
 	{CONTROL_SET_SETTING, BUS_FROM(SERVICE_API), on_set_setting},
+	{CONTROL_REVOKE_INVITE, BUS_FROM(SERVICE_API), on_revoke},
+	{CONTROL_KICK, BUS_FROM(SERVICE_API), on_kick},
+	{CONTROL_SET_SHARED, BUS_FROM(SERVICE_BROWSER), on_set_shared},
+	{CONTROL_GET_SHARED, BUS_FROM(SERVICE_BROWSER), on_get_shared},
 	{0, 0, NULL},
 };

@@ -208,9 +208,13 @@ static void handover_event(void *data, uint32_t type, bool resync, const uint8_t
 			   size_t length)
 {
 	struct handover_neighbour *neighbour = data;
+	struct dataplane_key key;
 
-	(void)body;
-	(void)length;
+	if (neighbour->to == SERVICE_DATAPLANE && (resync || type == DATAPLANE_EVENT_NOTE))
+		gossip_take(neighbour->control);
+	if (neighbour->to == SERVICE_DATAPLANE && type == DATAPLANE_EVENT_PEER &&
+	    dataplane_key_decode(&key, body, length) == 0)
+		gossip_greet(neighbour->control, key.public_key);
 	if (!resync && !(neighbour->to == SERVICE_NAT && type == NAT_EVENT_CANDIDATES))
 		return;
 	neighbour->ask = true;

@@ -32,11 +32,12 @@ static ssize_t hosting_seal_invite(struct control *control, uint8_t sealed[RENDE
 	memcpy(secret->party_name, record->name, sizeof(secret->party_name));
 	memcpy(secret->party_key, record->trust.party_key, 32);
 	memcpy(secret->host, record->trust.host, 32);
-	memcpy(secret->prefix_signature, record->prefix_signature, 64);
 	secret->prefix = record->prefix;
 	secret->proof.generation = record->trust.generation;
-	r = invite_make(secret, &control->keyholder,
-			clock_wall_us() / CLOCK_SECOND + operation->ttl_s, operation->once);
+	r = invite_sign_prefix(secret, &control->keyholder);
+	if (r == 0)
+		r = invite_make(secret, &control->keyholder,
+				clock_wall_us() / CLOCK_SECOND + operation->ttl_s, operation->once);
 	return r < 0 ? r : invite_seal(secret, &operation->keys, sealed);
 }
 
@@ -81,6 +82,24 @@ void hosting_answer_invite(struct control *control)
 	free(bytes);
 }
 
+/* Only a host that began the current generation can bring somebody into it. */
+static bool hosting_may_invite(struct control *control)
+{
+	const struct announcement_trust *trust = &control->party.record.trust;
+
+	if (!control->party.joined)
+		operation_fail(control, -ENOENT,
+			       "you are in no party: make one with `lanrage party create NAME`");
+	else if (!party_is_host(&control->party))
+		operation_fail(control, -EPERM, "only the party's host can do that; ask the host");
+	else if (memcmp(trust->signer, trust->host, 32) != 0)
+		operation_fail(control, -EAGAIN,
+			       "you are just becoming the host; try again in a second");
+	else
+		return true;
+	return false;
+}
+
 static void hosting_invite_go_on(struct control *control)
 {
 	hosting_put_invite(control, hosting_answer_invite);
@@ -95,17 +114,48 @@ void hosting_invite(struct control *control, struct bus_call *call,
 		return;
 	operation->ttl_s = hosting_ttl(control, wish->ttl_s);
 	operation->once = wish->once;
-	if (!control->party.joined) {
-		operation_fail(control, -ENOENT,
-			       "you are in no party: make one with `lanrage party create NAME`");
-	} else if (!party_is_host(&control->party)) {
-		operation_fail(control, -EPERM,
-			       "only the party's host can invite; ask the host for a code");
-	} else if (operation->ttl_s == 0) {
+	if (!hosting_may_invite(control))
+		return;
+	if (operation->ttl_s == 0) {
 		operation_fail(control, -EINVAL,
 			       "a code is good for 1 minute to 30 days, for example --ttl 2h");
-	} else {
-		code_make(&operation->code);
-		operation_wait(control, hosting_invite_go_on);
+		return;
 	}
+	code_make(&operation->code);
+	operation_wait(control, hosting_invite_go_on);
+}
+
+static void hosting_revoked(void *data, const struct error *error,
+			    const struct rendezvous_server_frame *frame)
+{
+	struct control *control = data;
+
+	(void)frame;
+	if (error && error->code == -ENOENT)
+		operation_fail(control, -ENOENT,
+			       "this party has no such open code: it was mistyped, has expired, or "
+			       "was used up");
+	else if (error)
+		operation_fail_error(control, error);
+	else
+		operation_answer(control, NULL, 0);
+}
+
+static void hosting_revoke_go_on(struct control *control)
+{
+	struct rendezvous_client_frame frame = {.type = RENDEZVOUS_REVOKE_INVITE};
+
+	memcpy(frame.party_id, control->party.record.trust.party_id, sizeof(frame.party_id));
+	memcpy(frame.revoke_invite.lookup_id, control->operation.keys.lookup_id, CODE_LOOKUP_SIZE);
+	rendezvous_request(control->rendezvous, &frame, hosting_revoked, control);
+}
+
+void hosting_revoke(struct control *control, struct bus_call *call, const struct control_code *wish)
+{
+	if (!operation_begin(control, OPERATION_REVOKE, call) || !hosting_may_invite(control))
+		return;
+	if (code_parse(&control->operation.code, NULL, wish->code) < 0)
+		operation_fail(control, -EINVAL, "that is no code: codes look like KQ7M-3ZT9-HX2F");
+	else
+		operation_wait(control, hosting_revoke_go_on);
 }

@@ -1,4 +1,4 @@
-/* hosting.h - what the host of a party does: invite.
+/* hosting.h - what the host of a party does: invite, and take an invite back.
  *
  * An invite is made for operation.code: signed, sealed under the code's key and kept at the server,
  * which learns neither the code nor what it opens.
@@ -13,6 +13,11 @@
 /* CONTROL_MAKE_INVITE. Answers `call` itself. */
 void hosting_invite(struct control *control, struct bus_call *call,
 		    const struct control_invite_wish *wish);
+
+/* CONTROL_REVOKE_INVITE. Answers `call` itself. Who has fetched the invite already, but not yet
+ * joined, is refused by the server. */
+void hosting_revoke(struct control *control, struct bus_call *call,
+		    const struct control_code *wish);
 
 /* Steps of an operation. The life of a code: what was asked, else the setting; 0: out of range. */
 uint32_t hosting_ttl(struct control *control, uint32_t wish_s);

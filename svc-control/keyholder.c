@@ -15,7 +15,7 @@
 
 #include "common/service.h"
 
-enum request_type { REQUEST_PUBLIC_KEY = 1, REQUEST_SIGN = 2 };
+enum request_type { REQUEST_PUBLIC_KEY = 1, REQUEST_SIGN, REQUEST_OPEN };
 
 struct request {
 	uint8_t type;
@@ -28,12 +28,13 @@ struct request {
 
 struct answer {
 	uint8_t status;
-	uint8_t bytes[64];
+	uint8_t bytes[KEYHOLDER_OPEN_SIZE];
 };
 
 /* What the identity may sign: every context of the rendezvous protocol and of announcements. */
-static const char *const contexts[] = {"lanrage login 1", "lanrage announcement 1",
-				       "lanrage invite 1", "lanrage prefix 1"};
+static const char *const contexts[] = {"lanrage login 1",      "lanrage announcement 1",
+				       "lanrage invite 1",     "lanrage prefix 1",
+				       "lanrage generation 1", "lanrage voucher 1"};
 
 static bool text_has_context(const uint8_t *text, size_t length)
 {
@@ -44,6 +45,19 @@ static bool text_has_context(const uint8_t *text, size_t length)
 			return true;
 	}
 	return false;
+}
+
+static bool open_box(const uint8_t *box, const uint8_t public_key[32], const uint8_t secret_key[64],
+		     uint8_t plain[KEYHOLDER_OPEN_SIZE])
+{
+	uint8_t box_public[32], box_secret[32];
+	bool good =
+		crypto_sign_ed25519_pk_to_curve25519(box_public, public_key) == 0 &&
+		crypto_sign_ed25519_sk_to_curve25519(box_secret, secret_key) == 0 &&
+		crypto_box_seal_open(plain, box, KEYHOLDER_BOX_SIZE, box_public, box_secret) == 0;
+
+	sodium_memzero(box_secret, sizeof(box_secret));
+	return good;
 }
 
 static void keyholder_answer(int fd, const struct request *request, ssize_t received,
@@ -61,9 +75,13 @@ static void keyholder_answer(int fd, const struct request *request, ssize_t rece
 		answer.status = 0;
 		crypto_sign_detached(answer.bytes, NULL, request->text, request->length,
 				     secret_key);
+	} else if (request->type == REQUEST_OPEN && request->length == KEYHOLDER_BOX_SIZE &&
+		   open_box(request->text, public_key, secret_key, answer.bytes)) {
+		answer.status = 0;
 	}
 send:
 	(void)send(fd, &answer, sizeof(answer), MSG_NOSIGNAL);
+	sodium_memzero(&answer, sizeof(answer));
 }
 
 static void __attribute__((noreturn)) keyholder_child(int fd, uint8_t seed[32])
@@ -209,5 +227,20 @@ int keyholder_sign(const struct keyholder *keyholder, const uint8_t *text, size_
 	r = keyholder_ask(keyholder, &request, &answer);
 	if (r == 0)
 		memcpy(signature, answer.bytes, 64);
+	return r;
+}
+
+int keyholder_open(const struct keyholder *keyholder, const uint8_t box[KEYHOLDER_BOX_SIZE],
+		   uint8_t plain[KEYHOLDER_OPEN_SIZE])
+{
+	struct request request = {.type = REQUEST_OPEN, .length = KEYHOLDER_BOX_SIZE};
+	struct answer answer;
+	int r;
+
+	memcpy(request.text, box, KEYHOLDER_BOX_SIZE);
+	r = keyholder_ask(keyholder, &request, &answer);
+	if (r == 0)
+		memcpy(plain, answer.bytes, KEYHOLDER_OPEN_SIZE);
+	sodium_memzero(&answer, sizeof(answer));
 	return r;
 }

@@ -2,13 +2,14 @@
  *
  * keyholder_start() reads (or, at the very first start, makes) the seed in STATE/control/identity
  * and forks, before any thread or connection exists; the parent then wipes the seed, and the child
- * closes everything but its socketpair, where it answers: what is the public key; sign this text.
- * It signs only texts that begin with one of the contexts named here, so whoever takes over the
- * parent cannot have a text of its own signed under a foreign meaning. The child ends when the
- * parent does.
+ * closes everything but its socketpair, where it answers: what is the public key; sign this text;
+ * open this box. It signs only texts that begin with one of the contexts named here, so whoever
+ * takes over the parent cannot have a text of its own signed under a foreign meaning; and it opens
+ * only boxes of the one size that a party's new key travels in (generation.h). The child ends when
+ * the parent does.
  *
- *   request   u8 type (1 public key, 2 sign), u16 length (host order), text
- *   answer    u8 status (0, 1 refused), 32 bytes of key or 64 of signature
+ *   request   u8 type (1 public key, 2 sign, 3 open), u16 length (host order), text or box
+ *   answer    u8 status (0, 1 refused), 32 bytes of key, 64 of signature, or 96 of the box
  */
 #ifndef LANRAGE_CONTROL_KEYHOLDER_H
 #define LANRAGE_CONTROL_KEYHOLDER_H
@@ -19,7 +20,9 @@
 
 #include "common/error.h"
 
-#define KEYHOLDER_TEXT_MAX 8192
+#define KEYHOLDER_TEXT_MAX  8192
+#define KEYHOLDER_BOX_SIZE  144 /* crypto_box_seal to the identity as a Curve25519 key */
+#define KEYHOLDER_OPEN_SIZE 96
 
 struct keyholder {
 	int fd;
@@ -37,5 +40,8 @@ void keyholder_stop(struct keyholder *keyholder);
  * key holder is gone, end the service (keyholder.fd becomes readable then, and only then). */
 int keyholder_sign(const struct keyholder *keyholder, const uint8_t *text, size_t length,
 		   uint8_t signature[64]);
+/* Likewise. -EPERM: sealed to somebody else, or damaged. */
+int keyholder_open(const struct keyholder *keyholder, const uint8_t box[KEYHOLDER_BOX_SIZE],
+		   uint8_t plain[KEYHOLDER_OPEN_SIZE]);
 
 #endif

@@ -26,6 +26,7 @@ static int membership_forget(struct control *control, bool tell_server)
 		farewell_owe(control, &party);
 	tickets_forget(control);
 	handover_push(control);
+	renewal_forget_server(control);
 	control_changed(control);
 	return r;
 }
@@ -126,6 +127,7 @@ static void membership_settle(struct control *control)
 			       "directory's permissions");
 		return;
 	}
+	*control->notice = 0;
 	log_notice("party %s: in it as %s", control->party.record.name,
 		   control->party.record.own_name);
 	membership_keep_settings(control);
@@ -182,7 +184,6 @@ static int membership_make_party(struct control *control, const struct control_c
 				 struct error *error)
 {
 	struct database_party *record = &control->operation.record;
-	struct invite_secret *secret = &control->operation.secret;
 
 	if (!text_is_name(wish->name, sizeof(record->name)))
 		return error_set(error, -EINVAL,
@@ -194,14 +195,11 @@ static int membership_make_party(struct control *control, const struct control_c
 		return error->code;
 	memcpy(record->name, wish->name, sizeof(record->name));
 	record->trust.generation = 1;
+	record->trust.has_key = true;
 	randombytes_buf(record->trust.party_id, sizeof(record->trust.party_id));
 	randombytes_buf(record->trust.party_key, sizeof(record->trust.party_key));
 	memcpy(record->trust.host, control->keyholder.identity, 32);
-	memcpy(secret->party_id, record->trust.party_id, sizeof(secret->party_id));
-	secret->prefix = record->prefix;
-	if (invite_sign_prefix(secret, &control->keyholder) < 0)
-		return error_set(error, -EIO, "the key holder does not sign");
-	memcpy(record->prefix_signature, secret->prefix_signature, 64);
+	memcpy(record->trust.signer, control->keyholder.identity, 32);
 	return 0;
 }
 
@@ -242,10 +240,11 @@ static void membership_send_join(struct control *control)
 	memcpy(record->trust.party_id, secret->party_id, sizeof(record->trust.party_id));
 	memcpy(record->trust.party_key, secret->party_key, 32);
 	memcpy(record->trust.host, secret->host, 32);
+	memcpy(record->trust.signer, secret->host, 32); /* who did not begin it cannot invite */
 	record->trust.generation = secret->proof.generation;
+	record->trust.has_key = true;
 	memcpy(record->name, secret->party_name, sizeof(record->name));
 	record->prefix = secret->prefix;
-	memcpy(record->prefix_signature, secret->prefix_signature, 64);
 	record->has_proof = true;
 	invite_use(&record->proof, secret, control->keyholder.identity, control->wireguard_key);
 	membership_enter(control);
@@ -361,16 +360,43 @@ static void membership_left(void *data, const struct error *error,
 	control_choose_server(control);
 }
 
-void membership_leave(struct control *control, struct bus_call *call)
+static void membership_send_leave(void *data)
 {
+	struct control *control = data;
 	struct rendezvous_client_frame frame = {.type = RENDEZVOUS_LEAVE_PARTY};
 
+	memcpy(frame.party_id, control->party.record.trust.party_id, sizeof(frame.party_id));
+	rendezvous_request(control->rendezvous, &frame, membership_left, control);
+}
+
+#define LAST_WORDS_MS 150 /* for the way through the tunnel, before it is taken down */
+
+void membership_leave(struct control *control, struct bus_call *call)
+{
 	if (!operation_begin(control, OPERATION_LEAVE, call))
 		return;
 	if (!control->party.joined) {
 		operation_fail(control, -ENOENT, "you are in no party");
 		return;
 	}
-	memcpy(frame.party_id, control->party.record.trust.party_id, sizeof(frame.party_id));
-	rendezvous_request(control->rendezvous, &frame, membership_left, control);
+	renewal_hand_over(control);
+	announce_farewell(control);
+	loop_timer_start(&control->loop, &control->operation.timer,
+			 party_successor(&control->party) ? LAST_WORDS_MS : 0, 0,
+			 membership_send_leave, control);
+}
+
+void membership_removed(struct control *control)
+{
+	if (control->operation.kind == OPERATION_LEAVE)
+		return; /* one's own doing: a host that leaves removes itself */
+	if (control->operation.kind != OPERATION_NONE)
+		operation_fail(control, -ECANCELED, "the party's host removed you");
+	if (!control->party.joined)
+		return;
+	log_notice("party %s: its host removed this machine", control->party.record.name);
+	snprintf(control->notice, sizeof(control->notice), "the host of %s removed you",
+		 control->party.record.name);
+	membership_forget(control, false);
+	control_choose_server(control);
 }

@@ -17,5 +17,7 @@ void membership_create(struct control *control, struct bus_call *call,
 void membership_join(struct control *control, struct bus_call *call,
 		     const struct control_join *wish);
 void membership_leave(struct control *control, struct bus_call *call);
+/* The host removed this machine. */
+void membership_removed(struct control *control);
 
 #endif

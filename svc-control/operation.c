@@ -20,9 +20,10 @@ bool operation_begin(struct control *control, enum operation_kind kind, struct b
 	struct operation *operation = &control->operation;
 
 	if (operation->kind != OPERATION_NONE) {
-		bus_reply_error(call, -EBUSY,
-				"another create, join, invite or leave is still running; try again "
-				"in a moment");
+		bus_reply_error(
+			call, -EBUSY,
+			"another create, join, invite, kick or leave is still running; try again "
+			"in a moment");
 		return false;
 	}
 	operation->kind = kind;

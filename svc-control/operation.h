@@ -1,13 +1,15 @@
-/* operation.h - what a user asks that takes several steps: create, join, invite, leave.
+/* operation.h - what a user asks that takes several steps: create, join, invite, leave, kick.
  *
  * One at a time; another is refused while it runs. Each ends with one answer to its call: success,
  * or words that say what to do. One that fails undoes what its steps did: a machine is either in a
- * party that works, or in none. The steps themselves are in membership.h and hosting.h:
+ * party that works, or in none. The steps themselves are in membership.h, hosting.h and renewal.h:
  *
  *   create: server? code -> CreateParty -> PutInvite -> store -> interface has its address
  *   join:   server? code -> GetInvite -> open -> JoinParty -> store -> interface
  *   invite: server? code -> PutInvite
- *   leave:  LeaveParty -> forget
+ *   revoke: server? code -> RevokeInvite
+ *   leave:  hand over, if host -> LeaveParty -> forget
+ *   kick:   a new generation (renewal.h); waits for nobody
  *
  * Here is what they have in common: beginning, the code's keys (Argon2id, off the loop), the wait
  * for the server, ending.
@@ -32,7 +34,9 @@ enum operation_kind {
 	OPERATION_CREATE,
 	OPERATION_JOIN,
 	OPERATION_INVITE,
+	OPERATION_REVOKE,
 	OPERATION_LEAVE,
+	OPERATION_KICK,
 };
 
 typedef void (*operation_step)(struct control *control);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "svc-control/generation.h"
 #include "svc-nat/relay/ticket.h"
 
 /* The first bytes of an identity, enough to tell members apart in a log. */
@@ -18,12 +19,26 @@ static const char *short_id(const uint8_t identity[32], char text[SHORT_ID_SIZE]
 	return text;
 }
 
-static struct party_member *party_find(const struct party *party, const uint8_t identity[32])
+struct party_member *party_member(const struct party *party, const uint8_t identity[32])
 {
 	for (size_t i = 0; i < party->n_members; i++)
 		if (memcmp(party->members[i].known.identity, identity, 32) == 0)
 			return &party->members[i];
 	return NULL;
+}
+
+struct party_member *party_member_by_key(const struct party *party, const uint8_t key[32])
+{
+	for (size_t i = 0; i < party->n_members; i++)
+		if (party->members[i].announced &&
+		    memcmp(party->members[i].known.wireguard_key, key, 32) == 0)
+			return &party->members[i];
+	return NULL;
+}
+
+static bool is_self(const struct party *party, const struct party_member *member)
+{
+	return memcmp(member->known.identity, party->identity, 32) == 0;
 }
 
 static void party_store(const struct party *party, const struct party_member *member)
@@ -77,38 +92,63 @@ static struct party_member *party_add(struct party *party, const uint8_t identit
 	return member;
 }
 
-/* ---- what members say */
+/* ---- lies: each is named once, and not so many that they fill the log */
 
-static void party_refuse(const struct party *party, struct party_member *member, const char *why)
+static bool party_lie_is_known(const struct party *party, const uint8_t identity[32],
+			       const char *why)
+{
+	for (size_t i = 0; i < party->n_lies; i++)
+		if (party->lies[i].why == why && memcmp(party->lies[i].identity, identity, 32) == 0)
+			return true;
+	return false;
+}
+
+/* True the first time: it is to be logged. */
+static bool party_note_lie(struct party *party, const uint8_t identity[32], const char *why)
+{
+	if (party->n_lies == PARTY_LIES_MAX || party_lie_is_known(party, identity, why))
+		return false;
+	memcpy(party->lies[party->n_lies].identity, identity, 32);
+	party->lies[party->n_lies++].why = why;
+	if (party->n_lies == PARTY_LIES_MAX)
+		log_warning("party %s: refused %d claims so far; further ones are refused without "
+			    "a word",
+			    party->record.name, PARTY_LIES_MAX);
+	return true;
+}
+
+static void party_refuse(struct party *party, const uint8_t identity[32], const char *why)
 {
 	char id[SHORT_ID_SIZE];
 
-	if (member->refused == why)
-		return;
-	member->refused = why;
-	log_warning("party %s: announcement of %s refused: %s", party->record.name,
-		    short_id(member->known.identity, id), why);
+	if (party_note_lie(party, identity, why))
+		log_warning("party %s: announcement of %s refused: %s", party->record.name,
+			    short_id(identity, id), why);
 }
+
+/* It was put right: the same lie later is another one. */
+static void party_forgive(struct party *party, const uint8_t identity[32])
+{
+	for (size_t i = 0; i < party->n_lies;) {
+		if (memcmp(party->lies[i].identity, identity, 32) == 0)
+			party->lies[i] = party->lies[--party->n_lies];
+		else
+			i++;
+	}
+}
+
+/* ---- what members say */
 
 static bool party_history(void *data, const uint8_t identity[32], uint64_t *sequence)
 {
-	const struct party_member *member = party_find(data, identity);
+	const struct party_member *member = party_member(data, identity);
 
 	*sequence = member ? member->known.sequence : 0;
 	return *sequence != 0;
 }
 
-/* For one's own store: the sequence there is that of the announcement beside it. */
-static bool party_stored_history(void *data, const uint8_t identity[32], uint64_t *sequence)
-{
-	bool known = party_history(data, identity, sequence);
-
-	*sequence -= known;
-	return known;
-}
-
 /* What a member says must agree with the lease the server gave it. */
-static void party_compare(const struct party *party, struct party_member *member)
+static void party_compare(struct party *party, struct party_member *member)
 {
 	const struct announcement *said = &member->announcement;
 	const struct database_member *known = &member->known;
@@ -118,9 +158,10 @@ static void party_compare(const struct party *party, struct party_member *member
 			    said->number == known->number &&
 			    addr_equal_ip(&said->address, &known->address);
 	if (member->announced)
-		member->refused = NULL;
+		party_forgive(party, known->identity);
 	else if (known->present && member->heard)
-		party_refuse(party, member, "it does not agree with the lease the server gives");
+		party_refuse(party, known->identity,
+			     "it does not agree with the lease the server gives");
 }
 
 /* Did as many identities as the invite allows come with it before this one? The host's own
@@ -142,42 +183,75 @@ static bool party_invite_is_used_up(const struct party *party, const struct anno
 	return used >= said->proof.uses;
 }
 
-/* Opens a new announcement; true if it was taken. It is kept even where it does not agree with the
- * lease: the frame that mends the lease may come later. */
-static bool party_hear(struct party *party, struct party_member *member,
-		       const struct rendezvous_bytes *sealed, uint64_t now_s)
+/* Takes over what was judged good. It is kept even where it does not agree with the lease: the
+ * frame that mends the lease may come later. */
+static void party_keep(struct party *party, struct party_member *member,
+		       const struct announcement *announcement, const uint8_t *said, size_t length)
 {
-	struct announcement said;
-	enum announcement_verdict verdict;
 	bool before = member->announced;
 
-	if (sealed->length == 0 || sealed->length > sizeof(member->known.sealed) ||
-	    (member->heard && sealed->length == member->known.sealed_length &&
-	     memcmp(sealed->bytes, member->known.sealed, sealed->length) == 0))
-		return false;
-	verdict = announcement_open(&said, &party->record.trust, now_s, sealed->bytes,
-				    sealed->length, party_history, party);
-	if (verdict != ANNOUNCEMENT_GOOD) {
-		party_refuse(party, member, announcement_verdict_text(verdict));
-		return false;
-	}
-	if (memcmp(said.identity, member->known.identity, 32) != 0) {
-		party_refuse(party, member, "it is another member's");
-		return false;
-	}
-	if (party_invite_is_used_up(party, &said)) {
-		party_refuse(party, member, "its invite was used by somebody else before");
-		return false;
-	}
-	member->announcement = said;
+	member->announcement = *announcement;
 	member->heard = true;
-	member->known.sequence = said.sequence;
-	member->known.sealed_length = sealed->length;
-	memcpy(member->known.sealed, sealed->bytes, sealed->length);
+	member->known.sequence = announcement->sequence;
+	member->known.said_length = length;
+	memcpy(member->known.said, said, length);
 	party_compare(party, member);
 	if (member->announced && !before)
-		log_info("party %s: %s is here", party->record.name, said.name);
-	return true;
+		log_info("party %s: %s is here", party->record.name, announcement->name);
+}
+
+/* Sealed under the key of a generation before: its member was not here since, or this word of it
+ * crossed with the news. */
+static bool party_is_late(const struct party *party, const struct party_member *member,
+			  const struct rendezvous_bytes *sealed)
+{
+	uint8_t said[ANNOUNCEMENT_SAID_MAX];
+	size_t length;
+
+	if (party->record.trust.generation == 1)
+		return false;
+	return !member->heard || member->announcement.generation < party->record.trust.generation ||
+	       announcement_unseal(&party->before, sealed->bytes, sealed->length, said, &length) ==
+		       0;
+}
+
+/* An announcement that came with the server's word about a member; true if it was taken. */
+static bool party_take_sealed(struct party *party, struct party_member *member,
+			      const struct rendezvous_bytes *sealed, uint64_t now_s)
+{
+	const struct announcement_trust *trust = &party->record.trust;
+	uint8_t said[ANNOUNCEMENT_SAID_MAX];
+	struct announcement announcement;
+	enum announcement_verdict verdict;
+	size_t length;
+	const char *why = NULL;
+
+	if (sealed->length == 0 || !trust->has_key)
+		return false;
+	if (announcement_unseal(trust, sealed->bytes, sealed->length, said, &length) < 0) {
+		if (!party_is_late(party, member, sealed))
+			party_refuse(party, member->known.identity,
+				     announcement_verdict_text(ANNOUNCEMENT_NOT_OURS));
+		return false;
+	}
+	if (member->heard && length == member->known.said_length &&
+	    memcmp(said, member->known.said, length) == 0)
+		return false;
+	verdict =
+		announcement_judge(&announcement, trust, now_s, said, length, party_history, party);
+	if (verdict != ANNOUNCEMENT_GOOD)
+		why = announcement_verdict_text(verdict);
+	else if (memcmp(announcement.identity, member->known.identity, 32) != 0)
+		why = "it is another member's";
+	else if (announcement.left)
+		why = "it says that it has left";
+	else if (party_invite_is_used_up(party, &announcement))
+		why = "its invite was used by somebody else before";
+	if (why)
+		party_refuse(party, member->known.identity, why);
+	else
+		party_keep(party, member, &announcement, said, length);
+	return why == NULL;
 }
 
 /* ---- beginning and ending */
@@ -190,13 +264,25 @@ static void party_load_member(void *data, const struct database_member *known)
 		member->known = *known;
 }
 
+static void party_load_record(void *data, const struct rendezvous_generation *record)
+{
+	struct party *party = data;
+	struct rendezvous_generation *records =
+		realloc(party->records, (party->n_records + 1) * sizeof(*records));
+
+	if (!records)
+		return; /* passed on by others */
+	party->records = records;
+	party->records[party->n_records++] = *record;
+}
+
 static void party_reopen(struct party *party, struct party_member *member, uint64_t now_s)
 {
-	if (member->known.sealed_length == 0)
+	if (member->known.said_length == 0)
 		return;
-	member->heard = announcement_open(&member->announcement, &party->record.trust, now_s,
-					  member->known.sealed, member->known.sealed_length,
-					  party_stored_history, party) == ANNOUNCEMENT_GOOD;
+	member->heard = announcement_recall(&member->announcement, &party->record.trust, now_s,
+					    member->known.said,
+					    member->known.said_length) == ANNOUNCEMENT_GOOD;
 	party_compare(party, member);
 }
 
@@ -215,6 +301,8 @@ int party_init(struct party *party, struct database *database, const uint8_t ide
 		return r;
 	party->joined = true;
 	r = database_each_member(database, party_load_member, party);
+	if (r == 0)
+		r = database_each_record(database, party_load_record, party);
 	for (size_t i = 0; i < party->n_members; i++)
 		party_reopen(party, &party->members[i], now_s);
 	party->settled = true;
@@ -225,6 +313,7 @@ int party_init(struct party *party, struct database *database, const uint8_t ide
 void party_deinit(struct party *party)
 {
 	free(party->members);
+	free(party->records);
 	sodium_memzero(party, sizeof(*party));
 }
 
@@ -232,6 +321,8 @@ void party_enter(struct party *party, const struct database_party *record)
 {
 	party->record = *record;
 	party->n_members = 0;
+	party->n_records = 0;
+	party->n_lies = 0;
 	party->joined = true;
 	party->settled = false;
 	party->picture_open = false;
@@ -248,6 +339,8 @@ int party_settle(struct party *party)
 	database_set_party(party->database, &party->record);
 	for (size_t i = 0; i < party->n_members; i++)
 		database_set_member(party->database, &party->members[i].known);
+	for (size_t i = 0; i < party->n_records; i++)
+		database_add_record(party->database, &party->records[i]);
 	r = database_commit(party->database);
 	party->settled = r == 0;
 	return r;
@@ -261,16 +354,14 @@ int party_forget(struct party *party)
 	party->settled = false;
 	party->picture_open = false;
 	party->n_members = 0;
+	party->n_records = 0;
+	party->n_lies = 0;
 	sodium_memzero(&party->record, sizeof(party->record));
+	sodium_memzero(&party->before, sizeof(party->before));
 	return stored ? database_remove_party(party->database) : 0;
 }
 
 /* ---- what the server says */
-
-static bool is_self(const struct party *party, const struct party_member *member)
-{
-	return memcmp(member->known.identity, party->identity, 32) == 0;
-}
 
 /* It is no longer in the party; its sequence is kept. */
 static unsigned party_drop(struct party *party, struct party_member *member)
@@ -278,10 +369,23 @@ static unsigned party_drop(struct party *party, struct party_member *member)
 	if (!member->known.present)
 		return 0;
 	member->known.present = false;
+	member->known.listed = false;
 	member->online = false;
 	party_compare(party, member);
 	party_store(party, member);
 	return PARTY_CHANGED_MEMBERS | (is_self(party, member) ? PARTY_CHANGED_LEASE : 0);
+}
+
+/* The server says that it left. That this machine did, it knows better: only a record that the host
+ * signed removes it. */
+static unsigned party_lose(struct party *party, struct party_member *member)
+{
+	if (!is_self(party, member))
+		return party_drop(party, member);
+	if (party_note_lie(party, party->identity, "left"))
+		log_warning("party %s: the server says that this machine has left; it has not",
+			    party->record.name);
+	return 0;
 }
 
 static bool same_key(const struct party_member *other, const struct rendezvous_member *claim)
@@ -306,10 +410,20 @@ static bool party_address_is_sound(const struct party *party, const struct addr 
 	       host != ~(UINT32_MAX << (32 - party->record.prefix.length));
 }
 
+/* Which of two claims to the same thing came first. */
+static bool party_is_earlier(const struct rendezvous_member *claim,
+			     const struct party_member *other)
+{
+	if (claim->lease != other->known.lease)
+		return claim->lease < other->known.lease;
+	return memcmp(claim->identity, other->known.identity, 32) < 0;
+}
+
 /* Why a claim is not to be believed, or NULL. Whoever was not named yet in a whole picture may have
- * left, so its address and number are free; but a key that was announced is not. */
+left, so its address and number are free; but a key that was announced is not. What only a member
+ * says of itself (listed false) does not prevail over what the server says of another. */
 static const char *party_judge_claim(const struct party *party,
-				     const struct rendezvous_member *claim)
+				     const struct rendezvous_member *claim, bool listed)
 {
 	if (!party_address_is_sound(party, &claim->address))
 		return "an address outside the party's prefix";
@@ -322,7 +436,8 @@ static const char *party_judge_claim(const struct party *party,
 			continue;
 		if (same_key(other, claim) && other->announced)
 			return "the WireGuard key of another member";
-		if (!other->unnamed && other->known.lease <= claim->lease)
+		if (!other->unnamed &&
+		    (!party_is_earlier(claim, other) || (other->known.listed && !listed)))
 			return "an address or number that is taken";
 	}
 	return NULL;
@@ -357,23 +472,40 @@ static unsigned party_take_lease(struct party *party, struct party_member *membe
 	return PARTY_CHANGED_MEMBERS | (is_self(party, member) ? PARTY_CHANGED_LEASE : 0);
 }
 
-static unsigned party_apply_present(struct party *party, const struct rendezvous_member *claim,
-				    uint64_t now_s)
+/* A sound claim: makes room for it, and a member of it. *out NULL: there is no room. */
+static unsigned party_admit(struct party *party, const struct rendezvous_member *claim, bool listed,
+			    uint64_t now_s, struct party_member **out)
 {
 	struct party_member *member;
 	unsigned changed = party_evict(party, claim);
 
-	member = party_find(party, claim->identity);
+	member = party_member(party, claim->identity);
 	if (!member)
 		member = party_add(party, claim->identity);
+	*out = member;
 	if (!member) {
 		log_warning("party %s: more than %d members; one is left out", party->record.name,
 			    PARTY_MEMBERS_MAX);
 		return changed;
 	}
+	if (!member->known.present)
+		member->since_s = now_s;
+	if (listed && !member->known.listed)
+		changed |= PARTY_CHANGED_MEMBERS;
+	member->known.listed = listed;
+	return changed | party_take_lease(party, member, claim);
+}
+
+static unsigned party_apply_present(struct party *party, const struct rendezvous_member *claim,
+				    uint64_t now_s)
+{
+	struct party_member *member;
+	unsigned changed = party_admit(party, claim, true, now_s, &member);
+
+	if (!member)
+		return changed;
 	member->unnamed = false;
-	changed |= party_take_lease(party, member, claim);
-	if (party_hear(party, member, &claim->sealed, now_s))
+	if (party_take_sealed(party, member, &claim->sealed, now_s))
 		changed |= PARTY_CHANGED_MEMBERS;
 	if (changed & PARTY_CHANGED_MEMBERS)
 		party_store(party, member);
@@ -386,21 +518,242 @@ static unsigned party_apply_present(struct party *party, const struct rendezvous
 static unsigned party_apply_member(struct party *party, const struct rendezvous_member *claim,
 				   uint64_t now_s)
 {
-	struct party_member *member = party_find(party, claim->identity);
-	const char *lie = claim->left ? NULL : party_judge_claim(party, claim);
+	struct party_member *member = party_member(party, claim->identity);
+	const char *lie = claim->left ? NULL : party_judge_claim(party, claim, true);
 	char id[SHORT_ID_SIZE];
 
 	if (member)
 		member->unnamed = false;
 	if (lie) {
-		log_warning("party %s: the server gives %s %s; ignored", party->record.name,
-			    short_id(claim->identity, id), lie);
+		if (party_note_lie(party, claim->identity, lie))
+			log_warning("party %s: the server gives %s %s; ignored", party->record.name,
+				    short_id(claim->identity, id), lie);
 		return 0;
 	}
 	if (claim->left)
-		return member ? party_drop(party, member) : 0;
+		return member ? party_lose(party, member) : 0;
 	return party_apply_present(party, claim, now_s);
 }
+
+/* ---- what other members pass on */
+
+static struct rendezvous_member claim_of(const struct announcement *announcement)
+{
+	struct rendezvous_member claim = {.number = announcement->number,
+					  .lease = announcement->lease,
+					  .address = announcement->address};
+
+	memcpy(claim.identity, announcement->identity, 32);
+	memcpy(claim.wireguard_key, announcement->wireguard_key, 32);
+	return claim;
+}
+
+/* Of a member the server says nothing of, its own word is the lease. */
+static unsigned party_hear_unlisted(struct party *party, const struct announcement *announcement,
+				    uint64_t now_s, struct party_member **member)
+{
+	struct rendezvous_member claim = claim_of(announcement);
+	const char *lie = party_judge_claim(party, &claim, false);
+
+	*member = NULL;
+	if (lie) {
+		party_refuse(party, announcement->identity, lie);
+		return 0;
+	}
+	return party_admit(party, &claim, false, now_s, member);
+}
+
+static unsigned party_hear_left(struct party *party, struct party_member *member,
+				const struct announcement *announcement)
+{
+	unsigned changed;
+
+	if (!member)
+		return 0;
+	member->known.sequence = announcement->sequence;
+	changed = party_drop(party, member);
+	if (changed)
+		log_info("party %s: %s has left", party->record.name, announcement->name);
+	return changed;
+}
+
+unsigned party_hear(struct party *party, const uint8_t *said, size_t length, uint64_t now_s)
+{
+	struct announcement announcement;
+	enum announcement_verdict verdict;
+	struct party_member *member;
+	unsigned changed = 0;
+
+	if (!party->settled)
+		return 0;
+	verdict = announcement_judge(&announcement, &party->record.trust, now_s, said, length,
+				     party_history, party);
+	if (verdict == ANNOUNCEMENT_NOT_INVITED || verdict == ANNOUNCEMENT_INVITE_EXPIRED)
+		party_refuse(party, announcement.identity, announcement_verdict_text(verdict));
+	if (verdict != ANNOUNCEMENT_GOOD || memcmp(announcement.identity, party->identity, 32) == 0)
+		return 0;
+	member = party_member(party, announcement.identity);
+	if (announcement.left)
+		return party_hear_left(party, member, &announcement);
+	if (party_invite_is_used_up(party, &announcement)) {
+		party_refuse(party, announcement.identity,
+			     "its invite was used by somebody else before");
+		return 0;
+	}
+	if (!member || !member->known.listed)
+		changed = party_hear_unlisted(party, &announcement, now_s, &member);
+	if (!member)
+		return changed;
+	party_keep(party, member, &announcement, said, length);
+	party_store(party, member);
+	return changed | PARTY_CHANGED_MEMBERS;
+}
+
+void party_say(struct party *party, const struct announcement *announcement, const uint8_t *said,
+	       size_t length)
+{
+	struct party_member *self = party_member(party, party->identity);
+
+	party_keep(party, self, announcement, said, length);
+	party_store(party, self);
+}
+
+#define STRANGER_S 30
+unsigned party_sweep(struct party *party, uint64_t now_s)
+{
+	unsigned changed = 0;
+	char id[SHORT_ID_SIZE];
+
+	for (size_t i = 0; party->settled && i < party->n_members; i++) {
+		struct party_member *member = &party->members[i];
+
+		if (member->heard && member->announcement.expires_s <= now_s &&
+		    !is_self(party, member)) {
+			member->heard = false;
+			party_compare(party, member);
+			changed |= PARTY_CHANGED_MEMBERS;
+		}
+		if (member->known.present && !member->heard && !is_self(party, member) &&
+		    party->record.trust.has_key && member->since_s + STRANGER_S <= now_s &&
+		    party_note_lie(party, member->known.identity, "a stranger"))
+			log_warning("party %s: the server lists %s, which has not shown that the "
+				    "host invited it; not let in",
+				    party->record.name, short_id(member->known.identity, id));
+	}
+	return changed;
+}
+
+/* ---- generations */
+
+/* What the record says, in memory; the key comes apart. */
+static void party_follow(struct party *party, const struct rendezvous_generation *record)
+{
+	struct announcement_trust *trust = &party->record.trust;
+
+	party->before = *trust;
+	memcpy(trust->signer, trust->host, 32);
+	memcpy(trust->host, record->host, 32);
+	memcpy(trust->key_id, record->key_id, 32);
+	trust->generation = record->number;
+	trust->has_key = false;
+	sodium_memzero(trust->party_key, sizeof(trust->party_key));
+	party->record.has_proof = false;
+	party->record.has_voucher = false;
+	party_load_record(party, record);
+}
+
+int party_renew(struct party *party, const struct rendezvous_generation *record)
+{
+	struct party_member *removed;
+	bool grouped;
+	int r = party->joined ? generation_check(record, &party->record.trust) : -EALREADY;
+
+	if (r == -EKEYREJECTED && party_note_lie(party, record->host, "a generation"))
+		log_warning("party %s: a new generation is not signed by the host; ignored",
+			    party->record.name);
+	if (r < 0)
+		return r;
+	if (generation_removes(record, party->identity))
+		return PARTY_REMOVED;
+	grouped = party->settled && database_begin(party->database) == 0;
+	party_follow(party, record);
+	removed = party_member(party, record->removed);
+	if (removed) {
+		removed->heard = false;
+		party_drop(party, removed);
+	}
+	if (grouped) {
+		database_set_party(party->database, &party->record);
+		database_add_record(party->database, record);
+		database_commit(party->database);
+	}
+	log_notice("party %s: generation %u%s", party->record.name, record->number,
+		   removed ? "; a member was removed" : "");
+	return 0;
+}
+
+bool party_take_key(struct party *party, const uint8_t key[32], const uint8_t *voucher)
+{
+	struct announcement_trust *trust = &party->record.trust;
+	bool changed = false;
+
+	if (!generation_key_fits(key, trust->key_id))
+		return false;
+	if (!trust->has_key) {
+		memcpy(trust->party_key, key, 32);
+		trust->has_key = true;
+		changed = true;
+	}
+	if (voucher && party_needs_voucher(party) &&
+	    generation_voucher_holds(voucher, trust, party->identity)) {
+		memcpy(party->record.voucher, voucher, sizeof(party->record.voucher));
+		party->record.has_voucher = true;
+		changed = true;
+	}
+	if (changed && party->settled)
+		database_set_party(party->database, &party->record);
+	return changed;
+}
+
+const struct rendezvous_generation *party_records(const struct party *party, uint32_t after,
+						  size_t *n)
+{
+	for (size_t i = 0; i < party->n_records; i++) {
+		if (party->records[i].number != after + 1)
+			continue;
+		*n = party->n_records - i;
+		return &party->records[i];
+	}
+	*n = 0;
+	return NULL;
+}
+
+bool party_needs_voucher(const struct party *party)
+{
+	return party->joined && !party_is_host(party) && !party->record.has_proof &&
+	       !party->record.has_voucher;
+}
+
+bool party_can_announce(const struct party *party)
+{
+	return party->joined && party->record.trust.has_key && !party_needs_voucher(party);
+}
+
+const struct party_member *party_successor(const struct party *party)
+{
+	const struct party_member *first = NULL;
+
+	for (size_t i = 0; i < party->n_members; i++) {
+		const struct party_member *member = &party->members[i];
+
+		if (member->announced && !is_self(party, member) &&
+		    (!first || member->known.lease < first->known.lease))
+			first = member;
+	}
+	return first;
+}
+
+/* ---- what the server says, in frames */
 
 static void party_open_picture(struct party *party)
 {
@@ -415,8 +768,8 @@ static unsigned party_close_picture(struct party *party)
 	unsigned changed = 0;
 
 	for (size_t i = 0; party->picture_open && i < party->n_members; i++) {
-		if (party->members[i].unnamed)
-			changed |= party_drop(party, &party->members[i]);
+		if (party->members[i].unnamed && party->members[i].known.listed)
+			changed |= party_lose(party, &party->members[i]);
 		party->members[i].unnamed = false;
 	}
 	party->picture_open = false;
@@ -463,7 +816,7 @@ const struct party_member *party_self(const struct party *party)
 	const struct party_member *member = NULL;
 
 	if (party->joined)
-		member = party_find(party, party->identity);
+		member = party_member(party, party->identity);
 	return member && member->known.present ? member : NULL;
 }
 
@@ -491,6 +844,8 @@ void party_fill_announcement(const struct party *party, struct announcement *ann
 	announcement->lease = self->known.lease;
 	announcement->has_proof = party->record.has_proof;
 	announcement->proof = party->record.proof;
+	announcement->has_voucher = party->record.has_voucher;
+	memcpy(announcement->voucher, party->record.voucher, sizeof(announcement->voucher));
 }
 
 /* A member that nat and dataplane may hear of: present, believed, and somebody else. */
@@ -573,6 +928,7 @@ static void party_fill_member(const struct party *party, const struct party_memb
 	to->online = member->online;
 	to->host = memcmp(member->known.identity, party->record.trust.host, 32) == 0;
 	to->self = self;
+	to->lease = member->known.lease;
 	to->announced = member->announced;
 	if (self)
 		memcpy(to->name, party->record.own_name, sizeof(to->name));
@@ -593,6 +949,8 @@ int party_fill_status(const struct party *party, struct control_status *status)
 	memcpy(status->party_id, party->record.trust.party_id, sizeof(status->party_id));
 	memcpy(status->party_name, party->record.name, sizeof(status->party_name));
 	status->prefix_length = party->record.prefix.length;
+	status->generation = party->record.trust.generation;
+	status->local = party->record.local;
 	if (self)
 		status->address = self->known.address;
 	status->members = calloc(party->n_members + 1, sizeof(*status->members));
@@ -602,5 +960,31 @@ int party_fill_status(const struct party *party, struct control_status *status)
 		if (party->members[i].known.present)
 			party_fill_member(party, &party->members[i],
 					  &status->members[status->n_members++]);
+	return 0;
+}
+
+/* Each costs what it holds, not what it might. */
+#define SHARED_MAX (700u << 10)
+
+int party_fill_shared(const struct party *party, struct control_shared_list *list)
+{
+	size_t total = 0;
+
+	list->n_members = 0;
+	list->members = calloc(party->n_members + 1, sizeof(*list->members));
+	if (!list->members)
+		return -ENOMEM;
+	for (size_t i = 0; i < party->n_members && total < SHARED_MAX; i++) {
+		const struct party_member *member = &party->members[i];
+		struct control_shared *to = &list->members[list->n_members];
+
+		if (!party_member_counts(party, member) || !member->announcement.shared_length)
+			continue;
+		memcpy(to->identity, member->known.identity, sizeof(to->identity));
+		to->length = member->announcement.shared_length;
+		memcpy(to->bytes, member->announcement.shared, to->length);
+		total += to->length;
+		list->n_members++;
+	}
 	return 0;
 }

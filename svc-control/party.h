@@ -1,14 +1,19 @@
 /* party.h - the party as this member knows it: who is in it, and what each one said.
  *
  * Two sources meet here. The server says who has which lease and who is online (party_apply);
- * members say who they are (their announcements, inside the same frames). The server's word alone
- * makes nobody a member: only one whose announcement passed announcement_open(), and agrees with
- * the lease, is handed on to nat and dataplane (party_fill_*). What was learnt is stored before it
- * is acted on, so a restart without any server begins where it ended. (A full disk is logged and
- * changes nothing else: the party of the moment goes on.)
+ * members say who they are, in announcements that the server passes on (inside the same frames) or
+ * other members do (party_hear). The server's word alone makes nobody a member: only one whose
+ * announcement was judged good, and agrees with the lease, is handed on to nat and dataplane
+ * (party_fill_*). A member that the server never named, but that proved its invitation, is one all
+ * the same; its lease is what it says, as long as no member the server named has it. What was
+ * learnt is stored before it is acted on, so a restart without any server begins where it ended. (A
+ * full disk is logged and changes nothing else: the party of the moment goes on.)
  *
- * Of two claims to an address or a number the earlier lease wins. A WireGuard key stays with the
- * member that announced it first. An invite of n uses brings in n identities, those heard first.
+ * Of two claims to an address or a number the earlier lease wins, and of equal ones the lower
+ * identity. A WireGuard key stays with the member that announced it first. An invite of n uses
+ * brings in n identities, those heard first. Members of the generation before stay until their own
+ * word in the new one comes; who was removed is dropped when the record is heard. Each lie is
+ * logged once.
  */
 #ifndef LANRAGE_CONTROL_PARTY_H
 #define LANRAGE_CONTROL_PARTY_H
@@ -25,13 +30,24 @@
 #define PARTY_MEMBERS_MAX    DATAPLANE_MEMBERS_MAX
 
 struct party_member {
-	struct database_member known; /* identity, lease, latest sealed announcement */
+	struct database_member known; /* identity, lease, latest announcement */
 	bool online;		      /* as the server last said; false without a server */
-	bool unnamed;	/* not yet named again in the whole picture that is coming in */
-	bool heard;	/* announcement below passed announcement_open() */
-	bool announced; /* and agrees with the lease: this is a member */
+	bool unnamed;	  /* not yet named again in the whole picture that is coming in */
+	bool heard;	  /* announcement below was judged good */
+	bool announced;	  /* and agrees with the lease: this is a member */
+	uint64_t since_s; /* present since; to tell a stranger from one who is just arriving */
 	struct announcement announcement;
-	const char *refused; /* the latest reason: a lie is logged once, not at each repeat */
+	/* gossip.h's: the generation it is known to have (0: nothing heard yet), and when it was
+	 * last sent a summary */
+	uint32_t has_generation;
+	uint64_t summary_us;
+};
+
+/* What was logged already, so that it is not logged at each repeat. */
+#define PARTY_LIES_MAX 64
+struct party_lie {
+	uint8_t identity[32];
+	const char *why; /* static text */
 };
 
 struct party {
@@ -44,6 +60,13 @@ struct party {
 	size_t n_members, capacity;
 	struct party_member *members; /* with oneself once the server leased an address; with
 				       * those that left, for their sequence */
+	/* The generation before, while this process knows its key: what is still sealed under that
+	 * is late, not a lie. */
+	struct announcement_trust before;
+	size_t n_records; /* of generations since this member joined */
+	struct rendezvous_generation *records;
+	size_t n_lies;
+	struct party_lie lies[PARTY_LIES_MAX];
 };
 
 /* Loads what is stored. database is borrowed. */
@@ -63,9 +86,36 @@ int party_forget(struct party *party);
 #define PARTY_CHANGED_LEASE   4u /* the own lease: got, changed or lost */
 /* Returns a set of the above; 0 also for a frame of another party. Lies are logged. */
 unsigned party_apply(struct party *party, const struct rendezvous_party *frame, uint64_t now_s);
+/* What a member said, as another one passed it on. Returns as party_apply(). */
+unsigned party_hear(struct party *party, const uint8_t *said, size_t length, uint64_t now_s);
+/* What this member says of itself; it has a lease. */
+void party_say(struct party *party, const struct announcement *announcement, const uint8_t *said,
+	       size_t length);
+/* Looks for announcements that have expired, and for those who never proved an invitation. */
+unsigned party_sweep(struct party *party, uint64_t now_s);
 /* The server is away: nobody is known to be online, and no picture goes on. */
 void party_set_offline(struct party *party);
 
+/* Takes over the next generation: drops who is removed, and waits for the key. PARTY_REMOVED (and
+ * nothing is changed) when that is oneself. -EALREADY: known; -ENOENT: one in between is missing;
+ * -EKEYREJECTED: not signed by the host, logged as a lie. */
+#define PARTY_REMOVED 1
+int party_renew(struct party *party, const struct rendezvous_generation *record);
+/* The generation's key, and a voucher for oneself (NULL: none). True if either was new and right.
+ */
+bool party_take_key(struct party *party, const uint8_t key[32], const uint8_t *voucher);
+/* The records after a generation, without a gap; n 0: none, or not known here. Borrowed. */
+const struct rendezvous_generation *party_records(const struct party *party, uint32_t after,
+						  size_t *n);
+/* Has the key, and something to prove that it belongs here. */
+bool party_can_announce(const struct party *party);
+bool party_needs_voucher(const struct party *party);
+/* Among the others that are members, the one of longest standing. NULL: there is none. */
+const struct party_member *party_successor(const struct party *party);
+
+/* The member with this identity, or this WireGuard key; NULL. Borrowed. */
+struct party_member *party_member(const struct party *party, const uint8_t identity[32]);
+struct party_member *party_member_by_key(const struct party *party, const uint8_t key[32]);
 /* NULL: no lease yet. Borrowed. */
 const struct party_member *party_self(const struct party *party);
 bool party_is_host(const struct party *party);
@@ -76,6 +126,8 @@ void party_fill_announcement(const struct party *party, struct announcement *ann
 /* Arrays are malloc'd: the matching _clear() frees them. revision is left alone. -ENOMEM. */
 int party_fill_dataplane(const struct party *party, struct dataplane_party *desired);
 int party_fill_nat(const struct party *party, struct nat_desired *desired);
+/* Of the other members, those who share something; as many as an answer may hold. */
+int party_fill_shared(const struct party *party, struct control_shared_list *list);
 int party_fill_status(const struct party *party, struct control_status *status);
 
 #endif

@@ -280,6 +280,8 @@ static void rendezvous_take(struct rendezvous *rendezvous,
 	}
 	if (frame->type == RENDEZVOUS_PARTY)
 		rendezvous->events->party(rendezvous->data, &frame->party);
+	else if (frame->type == RENDEZVOUS_GENERATIONS)
+		rendezvous->events->generations(rendezvous->data, &frame->generations);
 	if (frame->request_id != 0)
 		rendezvous_answered(rendezvous, frame);
 	else if (frame->type == RENDEZVOUS_TICKETS)

@@ -28,6 +28,8 @@ struct rendezvous_events {
 	void (*ready)(void *data);
 	/* A party frame, answered or pushed; in the server's order. */
 	void (*party)(void *data, const struct rendezvous_party *party);
+	/* Records of generations, pushed; before the party frames they concern. */
+	void (*generations)(void *data, const struct rendezvous_generations *generations);
 	/* The relays changed: ask for tickets. */
 	void (*relays)(void *data);
 };

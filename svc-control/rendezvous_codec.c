@@ -16,9 +16,11 @@ typedef Lanrage__Rendezvous__Address address_message;
 typedef Lanrage__Rendezvous__Member member_message;
 typedef Lanrage__Rendezvous__Relay relay_message;
 
-_Static_assert(CLIENT(LOGIN) == RENDEZVOUS_LOGIN + 1 && CLIENT(PING) == RENDEZVOUS_PING + 1,
+_Static_assert(CLIENT(LOGIN) == RENDEZVOUS_LOGIN + 1 &&
+		       CLIENT(MOVE_LEASE) == RENDEZVOUS_MOVE_LEASE + 1,
 	       "client types follow the field numbers");
-_Static_assert(SERVER(CHALLENGE) == RENDEZVOUS_CHALLENGE + 1 && SERVER(DONE) == RENDEZVOUS_DONE + 1,
+_Static_assert(SERVER(CHALLENGE) == RENDEZVOUS_CHALLENGE + 1 &&
+		       SERVER(REVOKED) == RENDEZVOUS_REVOKED + 1,
 	       "server types follow the field numbers");
 
 /* ---- unpacking within a budget
@@ -238,7 +240,40 @@ static bool take_resume(struct rendezvous_client_frame *frame,
 			const Lanrage__Rendezvous__Resume *message)
 {
 	frame->resume.change = message->change;
+	frame->resume.generation = message->generation;
+	frame->resume.want_share = message->want_share;
 	return take_party_id(frame, &message->party_id);
+}
+
+static int take_put_shares(struct rendezvous_client_frame *frame,
+			   const Lanrage__Rendezvous__PutShares *message)
+{
+	frame->put_shares.generation = message->generation;
+	if (!take_party_id(frame, &message->party_id) ||
+	    message->n_shares > RENDEZVOUS_SHARES_PER_FRAME)
+		return -EBADMSG;
+	frame->put_shares.shares = calloc(message->n_shares + 1, sizeof(*frame->put_shares.shares));
+	if (!frame->put_shares.shares)
+		return -ENOMEM;
+	for (size_t i = 0; i < message->n_shares; i++) {
+		const Lanrage__Rendezvous__Share *from = message->shares[i];
+		struct rendezvous_share *to = &frame->put_shares.shares[i];
+
+		if (from->number == 0 || from->number > UINT16_MAX ||
+		    !take(&from->box, to->box, sizeof(to->box)))
+			return -EBADMSG;
+		to->number = (uint16_t)from->number;
+	}
+	frame->put_shares.n_shares = message->n_shares;
+	return 0;
+}
+
+static bool take_renew(struct rendezvous_client_frame *frame,
+		       const Lanrage__Rendezvous__Renew *message)
+{
+	return take_party_id(frame, &message->party_id) &&
+	       rendezvous_generation_unpack(&frame->renew, message->record.data,
+					    message->record.len) == 0;
 }
 
 static int good(bool ok)
@@ -263,6 +298,9 @@ static int take_client_body(struct rendezvous_client_frame *frame, const client_
 	case RENDEZVOUS_GET_TICKETS: return good(take_party_id(frame, &m->get_tickets->party_id));
 	case RENDEZVOUS_RELAY_REGISTER: return good(take_relay_register(frame, m->relay_register));
 	case RENDEZVOUS_PING: return 0;
+	case RENDEZVOUS_PUT_SHARES: return take_put_shares(frame, m->put_shares);
+	case RENDEZVOUS_RENEW: return good(take_renew(frame, m->renew));
+	case RENDEZVOUS_MOVE_LEASE: return good(take_party_id(frame, &m->move_lease->party_id));
 	}
 	return -EBADMSG;
 }
@@ -279,7 +317,7 @@ int rendezvous_client_decode(struct rendezvous_client_frame *frame, const uint8_
 	if (!message)
 		return -EBADMSG;
 	frame->request_id = message->request_id;
-	if (message->body_case >= CLIENT(LOGIN) && message->body_case <= CLIENT(PING)) {
+	if (message->body_case >= CLIENT(LOGIN) && message->body_case <= CLIENT(MOVE_LEASE)) {
 		frame->type = (enum rendezvous_client_type)(message->body_case - 1);
 		result = good(message->request_id != 0);
 		if (result == 0)
@@ -304,6 +342,8 @@ void rendezvous_client_clear(struct rendezvous_client_frame *frame)
 		bytes_clear(&frame->put_invite.sealed);
 	else if (frame->type == RENDEZVOUS_ANNOUNCE)
 		bytes_clear(&frame->announce.sealed);
+	else if (frame->type == RENDEZVOUS_PUT_SHARES)
+		free(frame->put_shares.shares);
 	memset(frame, 0, sizeof(*frame));
 }
 
@@ -339,6 +379,16 @@ union client_body {
 		address_message *list[2];
 	} relay_register;
 	Lanrage__Rendezvous__Ping ping;
+	struct {
+		Lanrage__Rendezvous__PutShares message;
+		Lanrage__Rendezvous__Share shares[RENDEZVOUS_SHARES_PER_FRAME];
+		Lanrage__Rendezvous__Share *list[RENDEZVOUS_SHARES_PER_FRAME];
+	} put_shares;
+	struct {
+		Lanrage__Rendezvous__Renew message;
+		uint8_t record[RENDEZVOUS_RECORD_SIZE];
+	} renew;
+	Lanrage__Rendezvous__MoveLease move_lease;
 };
 
 static void view_login(const struct rendezvous_client_frame *frame,
@@ -413,6 +463,33 @@ static void view_relay_register(const struct rendezvous_client_frame *frame,
 	message->draining = frame->relay_register.draining;
 }
 
+static void view_put_shares(const struct rendezvous_client_frame *frame, union client_body *body)
+{
+	Lanrage__Rendezvous__PutShares *message = &body->put_shares.message;
+
+	lanrage__rendezvous__put_shares__init(message);
+	message->party_id = view_party_id(frame);
+	message->generation = frame->put_shares.generation;
+	for (size_t i = 0; i < frame->put_shares.n_shares; i++) {
+		const struct rendezvous_share *share = &frame->put_shares.shares[i];
+
+		lanrage__rendezvous__share__init(&body->put_shares.shares[i]);
+		body->put_shares.shares[i].number = share->number;
+		body->put_shares.shares[i].box = view(share->box, sizeof(share->box));
+		body->put_shares.list[i] = &body->put_shares.shares[i];
+	}
+	message->n_shares = frame->put_shares.n_shares;
+	message->shares = body->put_shares.list;
+}
+
+static void view_renew(const struct rendezvous_client_frame *frame, union client_body *body)
+{
+	lanrage__rendezvous__renew__init(&body->renew.message);
+	rendezvous_generation_pack(&frame->renew, body->renew.record);
+	body->renew.message.party_id = view_party_id(frame);
+	body->renew.message.record = view(body->renew.record, sizeof(body->renew.record));
+}
+
 /* The bodies that are little more than ids. */
 static void view_small(const struct rendezvous_client_frame *frame, union client_body *body)
 {
@@ -441,10 +518,16 @@ static void view_small(const struct rendezvous_client_frame *frame, union client
 		lanrage__rendezvous__resume__init(&body->resume);
 		body->resume.party_id = view_party_id(frame);
 		body->resume.change = frame->resume.change;
+		body->resume.generation = frame->resume.generation;
+		body->resume.want_share = frame->resume.want_share;
 		break;
 	case RENDEZVOUS_GET_TICKETS:
 		lanrage__rendezvous__get_tickets__init(&body->get_tickets);
 		body->get_tickets.party_id = view_party_id(frame);
+		break;
+	case RENDEZVOUS_MOVE_LEASE:
+		lanrage__rendezvous__move_lease__init(&body->move_lease);
+		body->move_lease.party_id = view_party_id(frame);
 		break;
 	default: lanrage__rendezvous__ping__init(&body->ping); break;
 	}
@@ -462,12 +545,19 @@ ssize_t rendezvous_client_encode(const struct rendezvous_client_frame *frame, ui
 	case RENDEZVOUS_PUT_INVITE: view_put_invite(frame, &body.put_invite); break;
 	case RENDEZVOUS_JOIN_PARTY: view_join_party(frame, &body.join_party); break;
 	case RENDEZVOUS_RELAY_REGISTER: view_relay_register(frame, &body); break;
+	case RENDEZVOUS_PUT_SHARES:
+		if (frame->put_shares.n_shares > RENDEZVOUS_SHARES_PER_FRAME)
+			return -EINVAL;
+		view_put_shares(frame, &body);
+		break;
+	case RENDEZVOUS_RENEW: view_renew(frame, &body); break;
 	case RENDEZVOUS_GET_INVITE:
 	case RENDEZVOUS_REVOKE_INVITE:
 	case RENDEZVOUS_LEAVE_PARTY:
 	case RENDEZVOUS_ANNOUNCE:
 	case RENDEZVOUS_RESUME:
 	case RENDEZVOUS_GET_TICKETS:
+	case RENDEZVOUS_MOVE_LEASE:
 	case RENDEZVOUS_PING: view_small(frame, &body); break;
 	default: return -EINVAL;
 	}
@@ -578,6 +668,46 @@ static int take_invite(struct rendezvous_server_frame *frame,
 	return take_bytes(&message->sealed, &frame->invite.sealed, RENDEZVOUS_INVITE_MAX);
 }
 
+static bool take_generations(struct rendezvous_generations *generations,
+			     const Lanrage__Rendezvous__Generations *message)
+{
+	if (message->n_records > RENDEZVOUS_RECORDS_PER_FRAME ||
+	    !take(&message->party_id, generations->party_id, RENDEZVOUS_PARTY_ID_SIZE))
+		return false;
+	for (size_t i = 0; i < message->n_records; i++)
+		if (rendezvous_generation_unpack(&generations->records[i], message->records[i].data,
+						 message->records[i].len) < 0)
+			return false;
+	generations->n_records = message->n_records;
+	generations->more = message->more;
+	generations->has_share = message->share.len != 0;
+	return !generations->has_share ||
+	       take(&message->share, generations->share, RENDEZVOUS_SHARE_SIZE);
+}
+
+static int take_revoked(struct rendezvous_server_frame *frame,
+			const Lanrage__Rendezvous__Revoked *message)
+{
+	if (message->n_revocations > RENDEZVOUS_REVOKED_PER_FRAME)
+		return -EBADMSG;
+	frame->revoked.revocations =
+		calloc(message->n_revocations + 1, sizeof(*frame->revoked.revocations));
+	if (!frame->revoked.revocations)
+		return -ENOMEM;
+	for (size_t i = 0; i < message->n_revocations; i++) {
+		const Lanrage__Rendezvous__Revocation *from = message->revocations[i];
+		struct rendezvous_revocation *to = &frame->revoked.revocations[i];
+
+		to->generation = from->generation;
+		to->until_s = from->until_s;
+		if (!take(&from->scope, to->scope, sizeof(to->scope)) ||
+		    !take(&from->member_key, to->member_key, sizeof(to->member_key)))
+			return -EBADMSG;
+	}
+	frame->revoked.n_revocations = message->n_revocations;
+	return 0;
+}
+
 static int take_server_body(struct rendezvous_server_frame *frame, const server_message *m)
 {
 	switch (frame->type) {
@@ -590,6 +720,9 @@ static int take_server_body(struct rendezvous_server_frame *frame, const server_
 	case RENDEZVOUS_INVITE: return take_invite(frame, m->invite);
 	case RENDEZVOUS_TICKETS: return good(take_tickets(frame, m->tickets));
 	case RENDEZVOUS_DONE: return 0;
+	case RENDEZVOUS_GENERATIONS:
+		return good(take_generations(&frame->generations, m->generations));
+	case RENDEZVOUS_REVOKED: return take_revoked(frame, m->revoked);
 	}
 	return -EBADMSG;
 }
@@ -606,7 +739,7 @@ int rendezvous_server_decode(struct rendezvous_server_frame *frame, const uint8_
 	if (!message)
 		return -EBADMSG;
 	frame->request_id = message->request_id;
-	if (message->body_case >= SERVER(CHALLENGE) && message->body_case <= SERVER(DONE)) {
+	if (message->body_case >= SERVER(CHALLENGE) && message->body_case <= SERVER(REVOKED)) {
 		frame->type = (enum rendezvous_server_type)(message->body_case - 1);
 		result = take_server_body(frame, message);
 	}
@@ -623,6 +756,8 @@ void rendezvous_server_clear(struct rendezvous_server_frame *frame)
 			bytes_clear(&frame->party.members[i].sealed);
 	else if (frame->type == RENDEZVOUS_INVITE)
 		bytes_clear(&frame->invite.sealed);
+	else if (frame->type == RENDEZVOUS_REVOKED)
+		free(frame->revoked.revocations);
 	memset(frame, 0, sizeof(*frame));
 }
 
@@ -752,6 +887,54 @@ static ssize_t encode_invite(server_message *frame, const struct rendezvous_serv
 	return pack(&frame->base, bytes);
 }
 
+static ssize_t encode_generations(server_message *frame,
+				  const struct rendezvous_generations *generations, uint8_t **bytes)
+{
+	Lanrage__Rendezvous__Generations message = LANRAGE__RENDEZVOUS__GENERATIONS__INIT;
+	uint8_t records[RENDEZVOUS_RECORDS_PER_FRAME][RENDEZVOUS_RECORD_SIZE];
+	ProtobufCBinaryData list[RENDEZVOUS_RECORDS_PER_FRAME];
+
+	if (generations->n_records > RENDEZVOUS_RECORDS_PER_FRAME)
+		return -EINVAL;
+	message.party_id = view(generations->party_id, RENDEZVOUS_PARTY_ID_SIZE);
+	for (size_t i = 0; i < generations->n_records; i++) {
+		rendezvous_generation_pack(&generations->records[i], records[i]);
+		list[i] = view(records[i], RENDEZVOUS_RECORD_SIZE);
+	}
+	message.n_records = generations->n_records;
+	message.records = list;
+	message.more = generations->more;
+	if (generations->has_share)
+		message.share = view(generations->share, RENDEZVOUS_SHARE_SIZE);
+	frame->generations = &message;
+	return pack(&frame->base, bytes);
+}
+
+static ssize_t encode_revoked(server_message *frame, const struct rendezvous_server_frame *in,
+			      uint8_t **bytes)
+{
+	Lanrage__Rendezvous__Revoked message = LANRAGE__RENDEZVOUS__REVOKED__INIT;
+	Lanrage__Rendezvous__Revocation revocations[RENDEZVOUS_REVOKED_PER_FRAME];
+	Lanrage__Rendezvous__Revocation *list[RENDEZVOUS_REVOKED_PER_FRAME];
+
+	if (in->revoked.n_revocations > RENDEZVOUS_REVOKED_PER_FRAME)
+		return -EINVAL;
+	for (size_t i = 0; i < in->revoked.n_revocations; i++) {
+		const struct rendezvous_revocation *from = &in->revoked.revocations[i];
+
+		lanrage__rendezvous__revocation__init(&revocations[i]);
+		revocations[i].scope = view(from->scope, sizeof(from->scope));
+		revocations[i].member_key = view(from->member_key, sizeof(from->member_key));
+		revocations[i].generation = from->generation;
+		revocations[i].until_s = from->until_s;
+		list[i] = &revocations[i];
+	}
+	message.n_revocations = in->revoked.n_revocations;
+	message.revocations = list;
+	frame->revoked = &message;
+	return pack(&frame->base, bytes);
+}
+
 ssize_t rendezvous_server_encode(const struct rendezvous_server_frame *frame, uint8_t **bytes)
 {
 	server_message message = LANRAGE__RENDEZVOUS__SERVER_FRAME__INIT;
@@ -772,6 +955,9 @@ ssize_t rendezvous_server_encode(const struct rendezvous_server_frame *frame, ui
 	case RENDEZVOUS_INVITE: return encode_invite(&message, frame, bytes);
 	case RENDEZVOUS_TICKETS: return encode_tickets(&message, frame, bytes);
 	case RENDEZVOUS_DONE: message.done = &done; return pack(&message.base, bytes);
+	case RENDEZVOUS_GENERATIONS:
+		return encode_generations(&message, &frame->generations, bytes);
+	case RENDEZVOUS_REVOKED: return encode_revoked(&message, frame, bytes);
 	}
 	return -EINVAL;
 }
@@ -824,6 +1010,48 @@ void rendezvous_join_text(const uint8_t party_id[RENDEZVOUS_PARTY_ID_SIZE],
 	at = append(at, party_id, RENDEZVOUS_PARTY_ID_SIZE);
 	at = append(at, identity, RENDEZVOUS_KEY_SIZE);
 	append(at, wireguard_key, RENDEZVOUS_KEY_SIZE);
+}
+
+/* number, removed, host and key id: what is signed, too. */
+#define RECORD_SIGNED_SIZE (RENDEZVOUS_RECORD_SIZE - RENDEZVOUS_SIGNATURE_SIZE)
+
+static uint8_t *append_record(uint8_t *at, const struct rendezvous_generation *generation)
+{
+	for (size_t i = 0; i < 4; i++)
+		at[i] = (uint8_t)(generation->number >> (24 - 8 * i));
+	at = append(at + 4, generation->removed, RENDEZVOUS_KEY_SIZE);
+	at = append(at, generation->host, RENDEZVOUS_KEY_SIZE);
+	return append(at, generation->key_id, RENDEZVOUS_KEY_SIZE);
+}
+
+void rendezvous_generation_pack(const struct rendezvous_generation *generation,
+				uint8_t bytes[RENDEZVOUS_RECORD_SIZE])
+{
+	append(append_record(bytes, generation), generation->signature, RENDEZVOUS_SIGNATURE_SIZE);
+}
+
+int rendezvous_generation_unpack(struct rendezvous_generation *generation, const uint8_t *bytes,
+				 size_t length)
+{
+	if (length != RENDEZVOUS_RECORD_SIZE)
+		return -EBADMSG;
+	generation->number = 0;
+	for (size_t i = 0; i < 4; i++)
+		generation->number = generation->number << 8 | bytes[i];
+	memcpy(generation->removed, bytes + 4, RENDEZVOUS_KEY_SIZE);
+	memcpy(generation->host, bytes + 36, RENDEZVOUS_KEY_SIZE);
+	memcpy(generation->key_id, bytes + 68, RENDEZVOUS_KEY_SIZE);
+	memcpy(generation->signature, bytes + RECORD_SIGNED_SIZE, RENDEZVOUS_SIGNATURE_SIZE);
+	return generation->number >= 2 ? 0 : -EBADMSG;
+}
+
+void rendezvous_generation_text(const uint8_t party_id[RENDEZVOUS_PARTY_ID_SIZE],
+				const struct rendezvous_generation *generation,
+				uint8_t text[RENDEZVOUS_GENERATION_TEXT_SIZE])
+{
+	uint8_t *at = append(text, "lanrage generation 1", 20);
+
+	append_record(append(at, party_id, RENDEZVOUS_PARTY_ID_SIZE), generation);
 }
 
 const char *rendezvous_error_text(enum rendezvous_error error)

@@ -36,9 +36,29 @@
 #define RENDEZVOUS_RELAYS_MAX	     16
 #define RENDEZVOUS_MEMBERS_PER_FRAME 12 /* a whole party comes in several frames */
 
+#define RENDEZVOUS_SHARE_SIZE	     144 /* crypto_box_seal of a party key and a voucher */
+#define RENDEZVOUS_SHARES_PER_FRAME  256
+#define RENDEZVOUS_RECORD_SIZE	     164 /* struct rendezvous_generation as bytes */
+#define RENDEZVOUS_RECORDS_PER_FRAME 32
+#define RENDEZVOUS_REVOKED_PER_FRAME 256
+
 struct rendezvous_bytes {
 	uint8_t *bytes; /* malloc'd; NULL when length is 0 */
 	size_t length;
+};
+
+/* The record that begins a generation of a party's key. */
+struct rendezvous_generation {
+	uint32_t number;			      /* 2 and up */
+	uint8_t removed[RENDEZVOUS_KEY_SIZE];	      /* identity; zero: nobody */
+	uint8_t host[RENDEZVOUS_KEY_SIZE];	      /* of this generation */
+	uint8_t key_id[RENDEZVOUS_KEY_SIZE];	      /* of the new party key */
+	uint8_t signature[RENDEZVOUS_SIGNATURE_SIZE]; /* by the host of the one before */
+};
+
+struct rendezvous_share {
+	uint16_t number; /* the member's, never 0 */
+	uint8_t box[RENDEZVOUS_SHARE_SIZE];
 };
 
 enum rendezvous_client_type {
@@ -54,6 +74,9 @@ enum rendezvous_client_type {
 	RENDEZVOUS_GET_TICKETS,
 	RENDEZVOUS_RELAY_REGISTER,
 	RENDEZVOUS_PING,
+	RENDEZVOUS_PUT_SHARES,
+	RENDEZVOUS_RENEW,
+	RENDEZVOUS_MOVE_LEASE,
 };
 
 struct rendezvous_client_frame {
@@ -94,7 +117,15 @@ struct rendezvous_client_frame {
 		} announce;
 		struct {
 			uint64_t change;
+			uint32_t generation;
+			bool want_share;
 		} resume;
+		struct {
+			uint32_t generation;
+			size_t n_shares;
+			struct rendezvous_share *shares; /* malloc'd */
+		} put_shares;
+		struct rendezvous_generation renew;
 		struct {
 			uint8_t relay_key[RENDEZVOUS_KEY_SIZE];
 			size_t n_endpoints;
@@ -116,6 +147,8 @@ enum rendezvous_server_type {
 	RENDEZVOUS_INVITE,
 	RENDEZVOUS_TICKETS,
 	RENDEZVOUS_DONE,
+	RENDEZVOUS_GENERATIONS,
+	RENDEZVOUS_REVOKED,
 };
 
 enum rendezvous_error {
@@ -170,6 +203,22 @@ struct rendezvous_relay {
 	uint8_t ticket[TICKET_SIZE];
 };
 
+struct rendezvous_generations {
+	uint8_t party_id[RENDEZVOUS_PARTY_ID_SIZE];
+	size_t n_records;
+	struct rendezvous_generation records[RENDEZVOUS_RECORDS_PER_FRAME];
+	bool more;
+	bool has_share;
+	uint8_t share[RENDEZVOUS_SHARE_SIZE];
+};
+
+struct rendezvous_revocation {
+	uint8_t scope[TICKET_SCOPE_SIZE];
+	uint8_t member_key[RENDEZVOUS_KEY_SIZE];
+	uint32_t generation; /* tickets below this one are no longer good */
+	uint64_t until_s;
+};
+
 struct rendezvous_server_frame {
 	uint64_t request_id; /* 0: pushed */
 	enum rendezvous_server_type type;
@@ -200,6 +249,11 @@ struct rendezvous_server_frame {
 			size_t n_relays;
 			struct rendezvous_relay relays[RENDEZVOUS_RELAYS_MAX];
 		} tickets;
+		struct rendezvous_generations generations;
+		struct {
+			size_t n_revocations;
+			struct rendezvous_revocation *revocations; /* malloc'd */
+		} revoked;
 	};
 };
 
@@ -228,6 +282,17 @@ void rendezvous_join_text(const uint8_t party_id[RENDEZVOUS_PARTY_ID_SIZE],
 			  const uint8_t identity[RENDEZVOUS_KEY_SIZE],
 			  const uint8_t wireguard_key[RENDEZVOUS_KEY_SIZE],
 			  uint8_t text[RENDEZVOUS_JOIN_TEXT_SIZE]);
+/* A generation's record to and from its bytes. unpack: -EBADMSG. */
+void rendezvous_generation_pack(const struct rendezvous_generation *generation,
+				uint8_t bytes[RENDEZVOUS_RECORD_SIZE]);
+int rendezvous_generation_unpack(struct rendezvous_generation *generation, const uint8_t *bytes,
+				 size_t length);
+/* What the host of the generation before signs for it. */
+#define RENDEZVOUS_GENERATION_TEXT_SIZE \
+	(20 + RENDEZVOUS_PARTY_ID_SIZE + RENDEZVOUS_RECORD_SIZE - RENDEZVOUS_SIGNATURE_SIZE)
+void rendezvous_generation_text(const uint8_t party_id[RENDEZVOUS_PARTY_ID_SIZE],
+				const struct rendezvous_generation *generation,
+				uint8_t text[RENDEZVOUS_GENERATION_TEXT_SIZE]);
 const char *rendezvous_error_text(enum rendezvous_error error);
 
 #endif

@@ -139,6 +139,10 @@ ssize_t sealed_announcement_pack(const struct announcement *announcement, uint8_
 		proof_view(&announcement->proof, &proof);
 		message.proof = &proof;
 	}
+	if (announcement->has_voucher)
+		message.voucher = pb_view(announcement->voucher, sizeof(announcement->voucher));
+	message.shared = pb_view(announcement->shared, announcement->shared_length);
+	message.left = announcement->left;
 	return pb_pack_into(&message.base, bytes, size);
 }
 
@@ -212,17 +216,31 @@ static bool take_numbers(struct announcement *announcement,
 	return true;
 }
 
+static bool take_voucher(struct announcement *announcement,
+			 const Lanrage__Control__Announcement *message)
+{
+	announcement->has_voucher = message->voucher.len > 0;
+	return !announcement->has_voucher ||
+	       (!message->proof &&
+		pb_take(&message->voucher, announcement->voucher, sizeof(announcement->voucher)));
+}
+
 static bool take_announcement(struct announcement *announcement,
 			      const Lanrage__Control__Announcement *message)
 {
 	announcement->has_proof = message->proof != NULL;
+	announcement->left = message->left;
+	if (message->shared.len > sizeof(announcement->shared))
+		return false;
+	announcement->shared_length = message->shared.len;
 	return pb_take(&message->party_id, announcement->party_id,
 		       sizeof(announcement->party_id)) &&
 	       pb_take(&message->identity, announcement->identity, 32) &&
 	       take_key(&message->wireguard_key, announcement->wireguard_key) &&
 	       take_name(message->name, announcement->name, sizeof(announcement->name)) &&
 	       take_numbers(announcement, message) && take_candidates(announcement, message) &&
-	       take_relays(announcement, message) &&
+	       take_relays(announcement, message) && take_voucher(announcement, message) &&
+	       pb_take(&message->shared, announcement->shared, message->shared.len) &&
 	       (!message->proof || take_proof(&announcement->proof, message->proof));
 }
 

@@ -11,6 +11,8 @@
 
 #define WIREGUARD_RETRY_MS 100
 #define RESUME_RETRY_MS	   2000
+#define LEASE_RETRY_MS	   5000
+#define SWEEP_MS	   10000
 
 void control_changed(struct control *control)
 {
@@ -58,12 +60,17 @@ static void on_server_state(void *data, enum control_server_state state, const c
 	struct control *control = data;
 
 	(void)reason;
-	if (state != CONTROL_SERVER_CONNECTED)
+	if (state != CONTROL_SERVER_CONNECTED) {
 		party_set_offline(&control->party);
+		renewal_forget_server(control);
+	}
 	control_changed(control);
 }
 
-static void control_resume(void *data);
+static void control_resume_again(void *data)
+{
+	control_resume(data);
+}
 
 static void control_resumed(void *data, const struct error *error,
 			    const struct rendezvous_server_frame *frame)
@@ -77,12 +84,11 @@ static void control_resumed(void *data, const struct error *error,
 		    control->party.record.name, error->text);
 	if (error->code != -ENOENT && error->code != -EPERM)
 		loop_timer_start(&control->loop, &control->resume_timer, RESUME_RETRY_MS, 0,
-				 control_resume, control);
+				 control_resume_again, control);
 }
 
-static void control_resume(void *data)
+void control_resume(struct control *control)
 {
-	struct control *control = data;
 	struct rendezvous_client_frame frame = {.type = RENDEZVOUS_RESUME};
 
 	if (!control->party.settled ||
@@ -91,6 +97,8 @@ static void control_resume(void *data)
 	memcpy(frame.party_id, control->party.record.trust.party_id, sizeof(frame.party_id));
 	/* Who is online is not in the numbered changes after our restart: all of it. */
 	frame.resume.change = 0;
+	frame.resume.generation = control->party.record.trust.generation;
+	frame.resume.want_share = !party_can_announce(&control->party);
 	rendezvous_request(control->rendezvous, &frame, control_resumed, control);
 }
 
@@ -106,16 +114,80 @@ static void on_server_ready(void *data)
 	operation_server_ready(control);
 }
 
-static void on_server_party(void *data, const struct rendezvous_party *party)
+static void control_ask_lease(struct control *control);
+
+static void control_ask_lease_again(void *data)
 {
 	struct control *control = data;
-	unsigned changed = party_apply(&control->party, party, clock_wall_us() / CLOCK_SECOND);
 
+	control->lease_asked = false;
+	control_ask_lease(control);
+}
+
+static void control_asked_lease(void *data, const struct error *error,
+				const struct rendezvous_server_frame *frame)
+{
+	struct control *control = data;
+
+	(void)frame;
+	if (error && error->code != -ENOTCONN)
+		log_warning("party %s: no other address: %s", control->party.record.name,
+			    error->text);
+}
+
+/* Somebody with an earlier lease has our address. */
+static void control_ask_lease(struct control *control)
+{
+	struct rendezvous_client_frame frame = {.type = RENDEZVOUS_MOVE_LEASE};
+
+	if (!control->party.settled || party_self(&control->party) || control->lease_asked ||
+	    rendezvous_state(control->rendezvous) != CONTROL_SERVER_CONNECTED)
+		return;
+	control->lease_asked = true;
+	log_notice("party %s: the own address is another member's; asking for a new one",
+		   control->party.record.name);
+	memcpy(frame.party_id, control->party.record.trust.party_id, sizeof(frame.party_id));
+	rendezvous_request(control->rendezvous, &frame, control_asked_lease, control);
+	loop_timer_start(&control->loop, &control->lease_timer, LEASE_RETRY_MS, 0,
+			 control_ask_lease_again, control);
+}
+
+void control_party_changed(struct control *control, unsigned changed)
+{
 	/* what is not settled is nobody's affair; membership.c hands it over then */
 	if (!changed || !control->party.settled)
 		return;
 	handover_push(control);
 	control_changed(control);
+	bus_publish(control->bus, CONTROL_EVENT_SHARED, NULL, 0);
+	if ((changed & PARTY_CHANGED_LEASE) && party_self(&control->party))
+		announce_soon(control);
+	else if (changed & PARTY_CHANGED_LEASE)
+		control_ask_lease(control);
+}
+
+static void on_server_party(void *data, const struct rendezvous_party *party)
+{
+	struct control *control = data;
+	unsigned changed = party_apply(&control->party, party, clock_wall_us() / CLOCK_SECOND);
+
+	control_party_changed(control, changed);
+	if (control->party.settled && memcmp(party->party_id, control->party.record.trust.party_id,
+					     sizeof(party->party_id)) == 0)
+		renewal_server_has(control, party->generation);
+}
+
+static void on_server_generations(void *data, const struct rendezvous_generations *generations)
+{
+	renewal_pushed(data, generations);
+}
+
+static void control_sweep(void *data)
+{
+	struct control *control = data;
+
+	control_party_changed(control,
+			      party_sweep(&control->party, clock_wall_us() / CLOCK_SECOND));
 }
 
 static void on_server_relays(void *data)
@@ -127,6 +199,7 @@ static const struct rendezvous_events rendezvous_events = {
 	.state = on_server_state,
 	.ready = on_server_ready,
 	.party = on_server_party,
+	.generations = on_server_generations,
 	.relays = on_server_relays,
 };
 
@@ -208,6 +281,8 @@ static void control_init(struct control *control)
 	arrival_init(control);
 	farewell_init(control);
 	tickets_init(control);
+	gossip_init(control);
+	renewal_init(control);
 }
 
 static int control_start(struct control *control, struct error *error)
@@ -235,6 +310,9 @@ static int control_start(struct control *control, struct error *error)
 	handover_start(control);
 	control_ask_wireguard_key(control);
 	control_choose_server(control);
+	gossip_take(control);
+	loop_timer_start(&control->loop, &control->sweep_timer, SWEEP_MS, SWEEP_MS, control_sweep,
+			 control);
 	return 0;
 }
 
@@ -248,6 +326,10 @@ static void control_stop(struct control *control)
 	announce_deinit(control);
 	handover_deinit(control);
 	tickets_deinit(control);
+	gossip_deinit(control);
+	renewal_deinit(control);
+	loop_timer_stop(&control->lease_timer);
+	loop_timer_stop(&control->sweep_timer);
 	loop_timer_stop(&control->wireguard_timer);
 	loop_timer_stop(&control->resume_timer);
 	loop_poll_stop(&control->keyholder_poll);

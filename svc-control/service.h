@@ -3,8 +3,10 @@
  * One struct control per process. Ways of a change:
  *
  *   the server says something   rendezvous -> party -> handover -> nat and dataplane
- *   nat finds an address        handover -> announce -> rendezvous
- *   the user asks               dispatch -> membership, hosting -> rendezvous, party -> handover
+ *   another member says it      gossip -> party, renewal -> handover
+ *   nat finds an address        handover -> announce -> rendezvous, or gossip
+ *   the user asks               dispatch -> membership, hosting, renewal -> rendezvous, party ->
+ * handover
  */
 #ifndef LANRAGE_CONTROL_SERVICE_H
 #define LANRAGE_CONTROL_SERVICE_H
@@ -16,6 +18,7 @@
 #include "svc-control/arrival.h"
 #include "svc-control/database.h"
 #include "svc-control/farewell.h"
+#include "svc-control/gossip.h"
 #include "svc-control/handover.h"
 #include "svc-control/hosting.h"
 #include "svc-control/keyholder.h"
@@ -23,6 +26,7 @@
 #include "svc-control/operation.h"
 #include "svc-control/party.h"
 #include "svc-control/rendezvous.h"
+#include "svc-control/renewal.h"
 #include "svc-control/settings.h"
 #include "svc-control/tickets.h"
 
@@ -42,10 +46,16 @@ struct control {
 	struct arrival arrival;
 	struct farewell farewell;
 	struct tickets tickets;
+	struct gossip gossip;
+	struct renewal renewal;
+	char notice[CONTROL_REASON_MAX]; /* of control_status */
 	bool has_wireguard_key;
 	uint8_t wireguard_key[DATAPLANE_KEY_SIZE];
 	struct loop_timer wireguard_timer;
 	struct loop_timer resume_timer;
+	struct loop_timer lease_timer;
+	bool lease_asked; /* not again before the timer */
+	struct loop_timer sweep_timer;
 	struct loop_poll keyholder_poll;
 	bool failed; /* the exit status says so */
 };
@@ -60,6 +70,10 @@ void control_server_url(const struct control *control, char url[CONTROL_URL_MAX]
 /* Connects to the server that should be used now, or to none. */
 void control_choose_server(struct control *control);
 bool control_is_up(const struct control *control);
+/* Asks the server for all it has of the party. Nothing without a server: its next session does. */
+void control_resume(struct control *control);
+/* What party_apply() and its like returned: hands it on. */
+void control_party_changed(struct control *control, unsigned changed);
 
 extern const struct bus_method control_methods[];
 

@@ -6,6 +6,7 @@
 #include "svc-control/server/invites.h"
 #include "svc-control/server/parties.h"
 #include "svc-control/server/relays.h"
+#include "svc-control/server/renewals.h"
 
 /* Of one connection, whatever it asks. */
 static const struct limits_rate request_rate = {200, CLOCK_SECOND / 50};
@@ -31,6 +32,9 @@ static const struct {
 	[RENDEZVOUS_GET_TICKETS] = {false, relays_get_tickets},
 	[RENDEZVOUS_RELAY_REGISTER] = {false, relays_register},
 	[RENDEZVOUS_PING] = {false, ping},
+	[RENDEZVOUS_PUT_SHARES] = {false, renewals_put_shares},
+	[RENDEZVOUS_RENEW] = {false, renewals_renew},
+	[RENDEZVOUS_MOVE_LEASE] = {false, renewals_move_lease},
 };
 
 static void malformed(struct session *session)

@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "svc-control/server/lease.h"
+#include "svc-control/server/renewals.h"
 
 #define PICTURE_QUEUE (128 * 1024) /* unsent bytes, above which a picture waits */
 
@@ -166,6 +167,11 @@ static int publish(struct server *server, const uint8_t *party_id, const uint8_t
 	presence_each(server->presence, party_id, send_news, &news);
 	free(bytes);
 	return 0;
+}
+
+int parties_publish(struct server *server, const uint8_t *party_id, const uint8_t *identity)
+{
+	return publish(server, party_id, identity, NULL);
 }
 
 void parties_set_online(struct server *server, const uint8_t identity[RENDEZVOUS_KEY_SIZE],
@@ -339,19 +345,21 @@ void parties_resume(struct session *session, const struct rendezvous_client_fram
 
 	if (!picture_is_allowed(session, frame->request_id))
 		return;
-	result = stored(server)->get_member(server->store, frame->party_id, session->identity,
-					    &member);
-	if (result == 0) {
-		free(member.sealed.bytes);
-		if (member.left)
-			result = -EACCES;
-	} else if (result == -ENOENT) {
-		result = not_there(server, frame->party_id);
-	}
+	result = stored(server)->get_party(server->store, frame->party_id, &party);
 	if (result == 0)
-		result = stored(server)->get_party(server->store, frame->party_id, &party);
-	if (result < 0)
+		result = stored(server)->get_member(server->store, frame->party_id,
+						    session->identity, &member);
+	if (result == -ENOENT)
+		result = not_there(server, frame->party_id);
+	if (result < 0) {
 		session_send_failure(session, frame->request_id, result);
+		return;
+	}
+	free(member.sealed.bytes);
+	/* one that was removed learns it from the host's own word */
+	renewals_send(session, &party, &member, frame->resume.generation, frame->resume.want_share);
+	if (member.left)
+		session_send_failure(session, frame->request_id, -EACCES);
 	else
 		start_picture(session, frame->request_id, &party, frame->resume.change);
 }

@@ -19,6 +19,8 @@ void parties_leave(struct session *session, const struct rendezvous_client_frame
 void parties_announce(struct session *session, const struct rendezvous_client_frame *frame);
 void parties_resume(struct session *session, const struct rendezvous_client_frame *frame);
 
+/* Tells the party's subscribers how the member is now. 0 or the store's error. */
+int parties_publish(struct server *server, const uint8_t *party_id, const uint8_t *identity);
 /* In all parties of the identity. */
 void parties_set_online(struct server *server, const uint8_t identity[RENDEZVOUS_KEY_SIZE],
 			bool online);

@@ -183,6 +183,42 @@ static void enter(struct relays *relays, struct entry *entry, const struct sessi
 	changed(relays);
 }
 
+/* ---- revocations */
+
+static void send_revocations(struct session *session)
+{
+	struct store *store = session->server->store;
+	struct rendezvous_revocation revocations[RENDEZVOUS_REVOKED_PER_FRAME];
+	struct rendezvous_server_frame frame = {.type = RENDEZVOUS_REVOKED};
+	size_t offset = 0;
+
+	frame.revoked.revocations = revocations;
+	do {
+		if (store->operations->get_revocations(
+			    store, clock_wall_us() / CLOCK_SECOND, offset, revocations,
+			    RENDEZVOUS_REVOKED_PER_FRAME, &frame.revoked.n_revocations) < 0)
+			return; /* logged; sent again at the next change */
+		if (frame.revoked.n_revocations)
+			session_send(session, &frame);
+		offset += frame.revoked.n_revocations;
+	} while (frame.revoked.n_revocations == RENDEZVOUS_REVOKED_PER_FRAME);
+}
+
+void relays_revoke(struct relays *relays)
+{
+	for (size_t i = 0; i < RELAYS_MAX; i++) {
+		struct presence_entry *entry = relays->entries[i].used
+						       ? presence_find(relays->server->presence,
+								       relays->entries[i].identity)
+						       : NULL;
+
+		if (entry)
+			send_revocations((struct session *)entry);
+	}
+}
+
+/* ---- registering */
+
 void relays_register(struct session *session, const struct rendezvous_client_frame *frame)
 {
 	struct relays *relays = session->server->relays;
@@ -211,6 +247,7 @@ void relays_register(struct session *session, const struct rendezvous_client_fra
 	else if (entry->used)
 		drop(relays, entry, "draining");
 	session_send_done(session, frame->request_id);
+	send_revocations(session);
 }
 
 /* ---- tickets */

@@ -24,6 +24,8 @@ int relays_new(struct relays **relays, struct server *server);
 void relays_free(struct relays *relays);
 /* RelayRegister: Done or Error. */
 void relays_register(struct session *session, const struct rendezvous_client_frame *frame);
+/* Tells every relay which tickets are revoked. */
+void relays_revoke(struct relays *relays);
 /* GetTickets: Tickets or Error. */
 void relays_get_tickets(struct session *session, const struct rendezvous_client_frame *frame);
 

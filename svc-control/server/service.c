@@ -222,3 +222,8 @@ void server_free(struct server *server)
 	signing_deinit(&server->signing);
 	free(server);
 }
+
+int server_adopt(struct server *server, const struct server_party *party)
+{
+	return server->store->operations->adopt(server->store, party);
+}

@@ -10,7 +10,8 @@
  * process: opening the store marks everybody offline, as changes.
  *
  * Functions return 0 or a negative errno: -ENOENT no such party, member or invite; -EEXIST; -ENOSPC
- * the party has no address or number left; -EDQUOT the identity is in too many parties, or the
+ * the party has no address or number left; -EINVAL a record that does not follow; -EDQUOT the
+ * identity is in too many parties, or the
  * party has too many invites; -EIO, with words in the log, when the backend failed (a full disk).
  */
 #ifndef LANRAGE_SERVER_STORE_H
@@ -27,6 +28,8 @@
 #define STORE_MEMBERSHIPS_MAX 16	   /* parties an identity is in */
 #define STORE_INVITES_MAX     64	   /* of a party, that have not expired */
 #define STORE_PARTY_IDLE_S    (30 * 86400) /* a party that everybody left is kept so long */
+
+struct server_party;
 
 struct store_party {
 	uint8_t id[RENDEZVOUS_PARTY_ID_SIZE];
@@ -93,6 +96,30 @@ struct store_operations {
 			  struct store_invite *invite);
 	int (*revoke_invite)(struct store *store, const uint8_t *party_id,
 			     const uint8_t *lookup_id);
+	/* Keeps the shares of a generation, the current one or the next, for members by number. */
+	int (*put_shares)(struct store *store, const uint8_t *party_id, uint32_t generation,
+			  const struct rendezvous_share *shares, size_t n);
+	/* Begins the generation of a record whose signature holds: the host is the record's, who is
+	 * removed has left, invites and older shares are gone, the removed member's tickets are
+	 * revoked. 1: begun; 0: it is the current one already; -EINVAL: not the next one; -EEXIST:
+	 * another record has this number. */
+	int (*renew)(struct store *store, const uint8_t *party_id,
+		     const struct rendezvous_generation *record, uint64_t now_s);
+	/* Those with a number above `after`, in order, at most `room`. */
+	int (*get_records)(struct store *store, const uint8_t *party_id, uint32_t after,
+			   struct rendezvous_generation *records, size_t room, size_t *n);
+	/* -ENOENT: there is none for this member. */
+	int (*get_share)(struct store *store, const uint8_t *party_id, uint32_t generation,
+			 uint16_t number, uint8_t box[RENDEZVOUS_SHARE_SIZE]);
+	/* Those still in force, from the offset-th on. */
+	int (*get_revocations)(struct store *store, uint64_t now_s, size_t offset,
+			       struct rendezvous_revocation *revocations, size_t room, size_t *n);
+	/* Another address and lease for a member; its number stays. */
+	int (*move_lease)(struct store *store, const uint8_t *party_id, const uint8_t *identity,
+			  uint64_t now_s);
+	/* A whole party from elsewhere, with its leases; 0 also when it is known already. -EINVAL:
+	 * leases that contradict each other. */
+	int (*adopt)(struct store *store, const struct server_party *party);
 	/* Forgets expired invites and parties that everybody left long ago. */
 	int (*sweep)(struct store *store, uint64_t now_s);
 };

@@ -11,9 +11,10 @@
 
 #include "common/log.h"
 #include "svc-control/server/lease.h"
+#include "svc-control/server/service.h"
 
 #define APPLICATION_ID 0x4c4e5241 /* "LNRA" in the file's header */
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 static const char schema[] =
 	"CREATE TABLE parties ("
@@ -35,7 +36,15 @@ static const char schema[] =
 	" sealed BLOB NOT NULL, expires_s INTEGER NOT NULL, uses INTEGER NOT NULL,"
 	" used INTEGER NOT NULL"
 	") WITHOUT ROWID;"
-	"CREATE INDEX invites_by_party ON invites (party, invite_key);";
+	"CREATE INDEX invites_by_party ON invites (party, invite_key);"
+	"CREATE TABLE generations (party BLOB NOT NULL, number INTEGER NOT NULL,"
+	" record BLOB NOT NULL, PRIMARY KEY (party, number)) WITHOUT ROWID;"
+	"CREATE TABLE shares (party BLOB NOT NULL, generation INTEGER NOT NULL,"
+	" number INTEGER NOT NULL, box BLOB NOT NULL, PRIMARY KEY (party, generation, number)"
+	") WITHOUT ROWID;"
+	"CREATE TABLE revocations (party BLOB NOT NULL, member_key BLOB NOT NULL,"
+	" generation INTEGER NOT NULL, until_s INTEGER NOT NULL, PRIMARY KEY (party, member_key)"
+	") WITHOUT ROWID;";
 
 /* Kept for the life of the store. */
 enum statement {
@@ -73,6 +82,20 @@ enum statement {
 	SWEEP_INVITES,
 	SWEEP_PARTIES,
 	SWEEP_MEMBERS,
+	SWEEP_GENERATIONS,
+	SWEEP_SHARES,
+	SWEEP_REVOCATIONS,
+	PUT_SHARE,
+	GET_SHARE,
+	DROP_SHARES,
+	SET_GENERATION,
+	ADD_RECORD,
+	GET_RECORDS,
+	DROP_INVITES,
+	REVOKE_TICKETS,
+	GET_REVOCATIONS,
+	MOVE_LEASE,
+	ADOPT_MEMBER,
 	STATEMENTS,
 };
 
@@ -134,6 +157,24 @@ static const char *const sql[STATEMENTS] = {
 	[SWEEP_PARTIES] = "DELETE FROM parties WHERE NOT EXISTS (SELECT 1 FROM members"
 			  " WHERE party = parties.id AND (NOT left OR left_s > ?1))",
 	[SWEEP_MEMBERS] = "DELETE FROM members WHERE party NOT IN (SELECT id FROM parties)",
+	[SWEEP_GENERATIONS] = "DELETE FROM generations WHERE party NOT IN (SELECT id FROM parties)",
+	[SWEEP_SHARES] = "DELETE FROM shares WHERE party NOT IN (SELECT id FROM parties)",
+	[SWEEP_REVOCATIONS] = "DELETE FROM revocations WHERE until_s <= ?1",
+	[PUT_SHARE] = "INSERT OR REPLACE INTO shares VALUES (?1, ?2, ?3, ?4)",
+	[GET_SHARE] = "SELECT box FROM shares WHERE party = ?1 AND generation = ?2 AND number = ?3",
+	[DROP_SHARES] = "DELETE FROM shares WHERE party = ?1 AND generation < ?2",
+	[SET_GENERATION] = "UPDATE parties SET generation = ?2, host = ?3 WHERE id = ?1",
+	[ADD_RECORD] = "INSERT INTO generations VALUES (?1, ?2, ?3)",
+	[GET_RECORDS] = "SELECT record FROM generations WHERE party = ?1 AND number > ?2"
+			" ORDER BY number LIMIT ?3",
+	[DROP_INVITES] = "DELETE FROM invites WHERE party = ?1",
+	[REVOKE_TICKETS] = "INSERT OR REPLACE INTO revocations VALUES (?1, ?2, ?3, ?4)",
+	[GET_REVOCATIONS] = "SELECT party, member_key, generation, until_s FROM revocations"
+			    " WHERE until_s > ?1 LIMIT ?2 OFFSET ?3",
+	[MOVE_LEASE] = "UPDATE members SET address = ?3, change = ?4, lease = ?5"
+		       " WHERE party = ?1 AND identity = ?2",
+	[ADOPT_MEMBER] = "INSERT INTO members VALUES"
+			 " (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, 0, NULL, ?7, NULL)",
 };
 
 struct sqlite_store {
@@ -877,6 +918,350 @@ static int revoke_invite(struct store *store, const uint8_t *party_id, const uin
 	return result;
 }
 
+/* ---- generations */
+
+static int put_shares_inside(struct sqlite_store *store, const uint8_t *party_id,
+			     uint32_t generation, const struct rendezvous_share *shares, size_t n)
+{
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < n; i++) {
+		sqlite3_stmt *statement = use(store, PUT_SHARE);
+
+		bind_party(statement, party_id);
+		sqlite3_bind_int64(statement, 2, generation);
+		sqlite3_bind_int64(statement, 3, shares[i].number);
+		bind_blob(statement, 4, shares[i].box, sizeof(shares[i].box));
+		result = run(store, statement);
+	}
+	return result;
+}
+
+static int put_shares(struct store *store, const uint8_t *party_id, uint32_t generation,
+		      const struct rendezvous_share *shares, size_t n)
+{
+	int result;
+
+	set_sync(self(store), true);
+	result = begin(self(store));
+	if (result < 0)
+		return result;
+	return finish(self(store), put_shares_inside(self(store), party_id, generation, shares, n));
+}
+
+static int read_record(struct sqlite_store *store, sqlite3_stmt *statement,
+		       struct rendezvous_generation *record)
+{
+	uint8_t bytes[RENDEZVOUS_RECORD_SIZE];
+	int result = column_key(store, statement, 0, bytes, sizeof(bytes));
+
+	if (result == 0 && rendezvous_generation_unpack(record, bytes, sizeof(bytes)) < 0)
+		result = -EIO;
+	return result;
+}
+
+static int get_records(struct store *store, const uint8_t *party_id, uint32_t after,
+		       struct rendezvous_generation *records, size_t room, size_t *n)
+{
+	sqlite3_stmt *statement = use(self(store), GET_RECORDS);
+	int result;
+
+	*n = 0;
+	bind_party(statement, party_id);
+	sqlite3_bind_int64(statement, 2, after);
+	sqlite3_bind_int64(statement, 3, (sqlite3_int64)room);
+	while ((result = step(self(store), statement)) == 1) {
+		result = read_record(self(store), statement, &records[*n]);
+		if (result < 0) {
+			sqlite3_reset(statement);
+			break;
+		}
+		++*n;
+	}
+	return result;
+}
+
+/* What a removed member may still hold ends with the relays' next word from us. */
+static int revoke_tickets(struct sqlite_store *store, const uint8_t *party_id,
+			  const uint8_t *member_key, uint32_t generation, uint64_t now_s)
+{
+	sqlite3_stmt *statement = use(store, REVOKE_TICKETS);
+
+	bind_member(statement, party_id, member_key);
+	sqlite3_bind_int64(statement, 3, generation);
+	sqlite3_bind_int64(statement, 4, (sqlite3_int64)(now_s + LEASE_NUMBER_REST_S));
+	return run(store, statement);
+}
+
+static int remove_member(struct sqlite_store *store, const uint8_t *party_id,
+			 const struct rendezvous_generation *record, uint64_t now_s)
+{
+	struct rendezvous_member member;
+	int result = present_member(store, party_id, record->removed, &member);
+
+	if (result == -ENOENT)
+		return 0; /* it has left, or there is nobody to remove */
+	if (result == 0)
+		result = leave_inside(store, party_id, record->removed, now_s);
+	if (result == 0)
+		result = revoke_tickets(store, party_id, member.wireguard_key, record->number,
+					now_s);
+	return result;
+}
+
+static int add_record(struct sqlite_store *store, const uint8_t *party_id,
+		      const struct rendezvous_generation *record)
+{
+	sqlite3_stmt *statement = use(store, ADD_RECORD);
+	uint8_t bytes[RENDEZVOUS_RECORD_SIZE];
+
+	rendezvous_generation_pack(record, bytes);
+	bind_party(statement, party_id);
+	sqlite3_bind_int64(statement, 2, record->number);
+	bind_blob(statement, 3, bytes, sizeof(bytes));
+	return run(store, statement);
+}
+
+static int set_generation(struct sqlite_store *store, const uint8_t *party_id,
+			  const struct rendezvous_generation *record)
+{
+	sqlite3_stmt *statement = use(store, SET_GENERATION);
+
+	bind_party(statement, party_id);
+	sqlite3_bind_int64(statement, 2, record->number);
+	bind_blob(statement, 3, record->host, RENDEZVOUS_KEY_SIZE);
+	return run(store, statement);
+}
+
+static int is_known_record(struct sqlite_store *store, const uint8_t *party_id,
+			   const struct rendezvous_generation *record)
+{
+	struct rendezvous_generation known;
+	size_t n;
+	int result = get_records(&store->store, party_id, record->number - 1, &known, 1, &n);
+
+	if (result < 0)
+		return result;
+	return n == 1 && memcmp(&known, record, sizeof(known)) == 0 ? 0 : -EEXIST;
+}
+
+static int renew_inside(struct sqlite_store *store, const uint8_t *party_id,
+			const struct rendezvous_generation *record, uint64_t now_s)
+{
+	sqlite3_stmt *statement;
+	int result = add_record(store, party_id, record);
+
+	if (result == 0)
+		result = set_generation(store, party_id, record);
+	if (result == 0)
+		result = remove_member(store, party_id, record, now_s);
+	if (result == 0) {
+		bind_party(use(store, DROP_INVITES), party_id);
+		result = run(store, store->statements[DROP_INVITES]);
+	}
+	if (result == 0) {
+		statement = use(store, DROP_SHARES);
+		bind_party(statement, party_id);
+		sqlite3_bind_int64(statement, 2, record->number);
+		result = run(store, statement);
+	}
+	return result;
+}
+
+static int renew(struct store *store, const uint8_t *party_id,
+		 const struct rendezvous_generation *record, uint64_t now_s)
+{
+	struct party_row row;
+	int result = get_row(self(store), party_id, &row);
+
+	if (result == 0 && record->number <= row.party.generation)
+		return is_known_record(self(store), party_id, record);
+	if (result == 0 && record->number != row.party.generation + 1)
+		result = -EINVAL;
+	if (result < 0)
+		return result;
+	set_sync(self(store), true);
+	result = begin(self(store));
+	if (result == 0)
+		result = finish(self(store), renew_inside(self(store), party_id, record, now_s));
+	return result < 0 ? result : 1;
+}
+
+static int get_share(struct store *store, const uint8_t *party_id, uint32_t generation,
+		     uint16_t number, uint8_t box[RENDEZVOUS_SHARE_SIZE])
+{
+	sqlite3_stmt *statement = use(self(store), GET_SHARE);
+	int result;
+
+	bind_party(statement, party_id);
+	sqlite3_bind_int64(statement, 2, generation);
+	sqlite3_bind_int64(statement, 3, number);
+	result = step(self(store), statement);
+	if (result <= 0)
+		return result < 0 ? result : -ENOENT;
+	result = column_key(self(store), statement, 0, box, RENDEZVOUS_SHARE_SIZE);
+	sqlite3_reset(statement);
+	return result;
+}
+
+static int read_revocation(struct sqlite_store *store, sqlite3_stmt *statement,
+			   struct rendezvous_revocation *revocation)
+{
+	uint8_t party_id[RENDEZVOUS_PARTY_ID_SIZE];
+	int result = column_key(store, statement, 0, party_id, sizeof(party_id));
+
+	if (result == 0)
+		result = column_key(store, statement, 1, revocation->member_key,
+				    RENDEZVOUS_KEY_SIZE);
+	ticket_scope(party_id, sizeof(party_id), revocation->scope);
+	revocation->generation = column_u32(statement, 2);
+	revocation->until_s = column_u64(statement, 3);
+	return result;
+}
+
+static int get_revocations(struct store *store, uint64_t now_s, size_t offset,
+			   struct rendezvous_revocation *revocations, size_t room, size_t *n)
+{
+	sqlite3_stmt *statement = use(self(store), GET_REVOCATIONS);
+	int result;
+
+	*n = 0;
+	sqlite3_bind_int64(statement, 1, (sqlite3_int64)now_s);
+	sqlite3_bind_int64(statement, 2, (sqlite3_int64)room);
+	sqlite3_bind_int64(statement, 3, (sqlite3_int64)offset);
+	while ((result = step(self(store), statement)) == 1) {
+		result = read_revocation(self(store), statement, &revocations[*n]);
+		if (result < 0) {
+			sqlite3_reset(statement);
+			break;
+		}
+		++*n;
+	}
+	return result;
+}
+
+/* ---- leases that move */
+
+static int move_lease_inside(struct sqlite_store *store, const uint8_t *party_id,
+			     const uint8_t *identity, uint64_t now_s)
+{
+	struct rendezvous_member member;
+	struct lease_entry entry;
+	struct party_row row;
+	uint32_t next_number;
+	int result = get_row(store, party_id, &row);
+
+	if (result == 0)
+		result = present_member(store, party_id, identity, &member);
+	if (result < 0)
+		return result;
+	next_number = row.next.number;
+	result = take_lease(store, &row, now_s, &entry);
+	if (result == 0 && row.next.number != next_number) {
+		row.next.number = next_number; /* the member keeps its own */
+		result = set_next(store, party_id, &row.next);
+	}
+	if (result == 0)
+		result = prepare_change(store, MOVE_LEASE, party_id, identity);
+	if (result < 0)
+		return result;
+	sqlite3_bind_int64(store->statements[MOVE_LEASE], 3, entry.address);
+	sqlite3_bind_int64(store->statements[MOVE_LEASE], 5, entry.lease);
+	return run(store, store->statements[MOVE_LEASE]);
+}
+
+static int move_lease(struct store *store, const uint8_t *party_id, const uint8_t *identity,
+		      uint64_t now_s)
+{
+	int result;
+
+	set_sync(self(store), true);
+	result = begin(self(store));
+	if (result < 0)
+		return result;
+	return finish(self(store), move_lease_inside(self(store), party_id, identity, now_s));
+}
+
+static int adopt_member(struct sqlite_store *store, struct party_row *row,
+			const struct rendezvous_member *member)
+{
+	uint32_t address = addr_ipv4_value(&member->address);
+	sqlite3_stmt *statement;
+	uint64_t change;
+	int result = bump(store, row->party.id, &change);
+
+	if (result < 0)
+		return result;
+	statement = use(store, ADOPT_MEMBER);
+	bind_member(statement, row->party.id, member->identity);
+	sqlite3_bind_int64(statement, 3, member->number);
+	sqlite3_bind_int64(statement, 4, member->lease);
+	sqlite3_bind_int64(statement, 5, address);
+	bind_blob(statement, 6, member->wireguard_key, RENDEZVOUS_KEY_SIZE);
+	sqlite3_bind_int64(statement, 7, (sqlite3_int64)change);
+	/* whatever comes next must be behind all of them */
+	while (row->next.address != 0 && row->next.address <= address)
+		lease_advance_address(&row->party.prefix, &row->next);
+	while (row->next.number != 0 && row->next.number <= member->number)
+		lease_advance_number(&row->next);
+	if (row->next.lease <= member->lease)
+		row->next.lease = member->lease + 1;
+	return run(store, statement);
+}
+
+static int adopt_inside(struct sqlite_store *store, const struct server_party *party)
+{
+	struct store_party head = {.prefix = party->prefix, .generation = party->generation};
+	struct party_row row;
+	int result;
+
+	memcpy(head.id, party->id, sizeof(head.id));
+	memcpy(head.host, party->host, sizeof(head.host));
+	result = add_party(store, &head);
+	if (result == 0)
+		result = get_row(store, party->id, &row);
+	for (size_t i = 0; result == 0 && i < party->n_records; i++)
+		result = add_record(store, party->id, &party->records[i]);
+	for (size_t i = 0; result == 0 && i < party->n_members; i++)
+		result = adopt_member(store, &row, &party->members[i]);
+	return result == 0 ? set_next(store, party->id, &row.next) : result;
+}
+
+/* All in the prefix, and no two alike. */
+static bool leases_are_sound(const struct server_party *party)
+{
+	for (size_t i = 0; i < party->n_members; i++) {
+		const struct rendezvous_member *a = &party->members[i];
+
+		if (!lease_address_is_valid(&party->prefix, addr_ipv4_value(&a->address)))
+			return false;
+		for (size_t j = 0; j < i; j++) {
+			const struct rendezvous_member *b = &party->members[j];
+
+			if (addr_equal_ip(&a->address, &b->address) || a->number == b->number ||
+			    a->lease == b->lease)
+				return false;
+		}
+	}
+	return true;
+}
+
+static int adopt(struct store *store, const struct server_party *party)
+{
+	struct party_row row;
+	int result = get_row(self(store), party->id, &row);
+
+	if (result != -ENOENT)
+		return result;
+	if (!leases_are_sound(party))
+		return -EINVAL;
+	set_sync(self(store), true);
+	result = begin(self(store));
+	if (result < 0)
+		return result;
+	return finish(self(store), adopt_inside(self(store), party));
+}
+
 static int sweep_inside(struct sqlite_store *store, uint64_t now_s)
 {
 	uint64_t idle = now_s > STORE_PARTY_IDLE_S ? now_s - STORE_PARTY_IDLE_S : 0;
@@ -892,7 +1277,12 @@ static int sweep_inside(struct sqlite_store *store, uint64_t now_s)
 	result = run(store, statement);
 	if (result < 0)
 		return result;
-	return run(store, use(store, SWEEP_MEMBERS));
+	statement = use(store, SWEEP_REVOCATIONS);
+	sqlite3_bind_int64(statement, 1, (sqlite3_int64)now_s);
+	result = run(store, statement);
+	for (enum statement i = SWEEP_MEMBERS; result == 0 && i <= SWEEP_SHARES; i++)
+		result = run(store, use(store, i));
+	return result;
 }
 
 static int sweep(struct store *store, uint64_t now_s)
@@ -928,6 +1318,13 @@ static const struct store_operations operations = {
 	.put_invite = put_invite,
 	.get_invite = get_invite,
 	.revoke_invite = revoke_invite,
+	.put_shares = put_shares,
+	.renew = renew,
+	.get_records = get_records,
+	.get_share = get_share,
+	.get_revocations = get_revocations,
+	.move_lease = move_lease,
+	.adopt = adopt,
 	.sweep = sweep,
 };
 

@@ -37,6 +37,7 @@ struct forward {
 	bool trusts;
 	uint64_t sweep_us; /* the next */
 	struct forward_stats stats;
+	struct revocations revocations;
 };
 
 int forward_new(struct forward **out, const struct forward_ops *ops,
@@ -144,6 +145,16 @@ static void member_lost_ticket(struct forward *forward, uint64_t now_us, uint32_
 		bindings_drop(forward->bindings, bindings_oldest_newcomer(forward->bindings));
 }
 
+void forward_revoke(struct forward *forward, uint64_t now_us, const struct revocation *revocation)
+{
+	struct binding *binding = bindings_by_key(forward->bindings, revocation->member_key);
+
+	revocations_add(&forward->revocations, revocation);
+	if (binding &&
+	    routes_revoke(forward->routes, binding->id, revocation->scope, revocation->generation))
+		member_lost_ticket(forward, now_us, binding->id);
+}
+
 /* Makes a member of the binding and lets it in. */
 static enum frame_ticket_status member_admit(struct forward *forward, uint64_t now_us,
 					     struct binding *binding, const struct ticket *ticket,
@@ -205,6 +216,9 @@ static enum frame_ticket_status ticket_use(struct forward *forward, uint64_t now
 	if (memcmp(ticket->relay_key, responder_public_key(forward->responder), FORWARD_KEY_SIZE) !=
 	    0)
 		return FRAME_TICKET_WRONG_KEY;
+	if (revocations_cover(&forward->revocations, ticket,
+			      forward->ops.wall_s(forward->ops.data)))
+		return FRAME_TICKET_REVOKED;
 	if (ticket->expires_s <= forward->ops.wall_s(forward->ops.data))
 		return FRAME_TICKET_EXPIRED;
 	if (memcmp(ticket->member_key, binding->tunnel->session.remote.public_key,

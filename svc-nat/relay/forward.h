@@ -29,6 +29,7 @@
 
 #include "common/addr.h"
 #include "svc-nat/relay/quota.h"
+#include "svc-nat/relay/revocation.h"
 #include "svc-nat/relay/route.h"
 
 #define FORWARD_KEY_SIZE 32
@@ -75,6 +76,9 @@ void forward_free(struct forward *forward);
 void forward_public_key(const struct forward *forward, uint8_t key[FORWARD_KEY_SIZE]);
 /* Tickets signed by this key are good. Until it is called none is. */
 void forward_trust(struct forward *forward, const uint8_t key[FORWARD_KEY_SIZE]);
+
+/* This member's tickets of earlier generations are no longer good: what it has by one ends now. */
+void forward_revoke(struct forward *forward, uint64_t now_us, const struct revocation *revocation);
 
 /* bytes are changed. */
 void forward_receive(struct forward *forward, uint64_t now_us, const struct addr *from,

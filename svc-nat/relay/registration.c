@@ -165,6 +165,10 @@ static void dispatch(struct registration *registration, const struct rendezvous_
 		on_challenge(registration, frame);
 		return;
 	}
+	if (frame->type == RENDEZVOUS_REVOKED && frame->request_id == 0 &&
+	    (registration->state == WELCOME || registration->state == REGISTERED))
+		registration->ops->revoked(registration->data, frame->revoked.revocations,
+					   frame->revoked.n_revocations);
 	/* Whatever else is pushed concerns members. */
 	if (frame->request_id == 0 || frame->request_id != registration->request_id)
 		return;

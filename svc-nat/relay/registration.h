@@ -37,6 +37,8 @@ struct registration_config {
 struct registration_ops {
 	/* 0, or a negative errno to refuse the server's ticket key. */
 	int (*ticket_key)(void *data, const uint8_t key[RENDEZVOUS_KEY_SIZE]);
+	/* Pushed after each registration and when somebody is removed from a party. */
+	void (*revoked)(void *data, const struct rendezvous_revocation *revocations, size_t n);
 	void (*load)(void *data, uint32_t *permille, uint32_t *members);
 };
 

@@ -342,6 +342,17 @@ uint32_t routes_search(const struct routes *routes, uint32_t sender,
 	return 0;
 }
 
+bool routes_revoke(struct routes *routes, uint32_t binding, const uint8_t scope[TICKET_SCOPE_SIZE],
+		   uint32_t generation)
+{
+	uint32_t at = membership_in(routes, binding, party_find(routes, scope));
+
+	if (!at || routes->memberships[at].generation >= generation)
+		return false;
+	membership_drop(routes, at);
+	return true;
+}
+
 void routes_remove(struct routes *routes, uint32_t binding)
 {
 	for (uint32_t slot = 1; slot <= ROUTE_SLOTS && routes->counts[binding]; slot++)

@@ -57,6 +57,9 @@ uint32_t routes_search(const struct routes *routes, uint32_t sender,
 
 /* Ends what this binding has in all parties. */
 void routes_remove(struct routes *routes, uint32_t binding);
+/* Ends what it has in one party by a ticket of a generation below. True if there was any. */
+bool routes_revoke(struct routes *routes, uint32_t binding, const uint8_t scope[TICKET_SCOPE_SIZE],
+		   uint32_t generation);
 /* Ends what has expired; changed is called once for each binding that lost something. */
 void routes_expire(struct routes *routes, uint64_t wall_s,
 		   void (*changed)(void *data, uint32_t binding), void *data);

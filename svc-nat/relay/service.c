@@ -142,6 +142,26 @@ static int on_ticket_key(void *data, const uint8_t key[RENDEZVOUS_KEY_SIZE])
 	return 0;
 }
 
+static void revoke_one(void *data, struct forward *forward, uint64_t now_us)
+{
+	forward_revoke(forward, now_us, data);
+}
+
+static void on_revoked(void *data, const struct rendezvous_revocation *revocations, size_t n)
+{
+	struct relay *relay = data;
+
+	for (size_t i = 0; i < n; i++) {
+		struct revocation revocation = {.generation = revocations[i].generation,
+						.until_s = revocations[i].until_s};
+
+		memcpy(revocation.scope, revocations[i].scope, sizeof(revocation.scope));
+		memcpy(revocation.member_key, revocations[i].member_key,
+		       sizeof(revocation.member_key));
+		packetloop_with(relay->packets, revoke_one, &revocation);
+	}
+}
+
 /* The fuller of the two: the packet thread's processor, and the table. */
 static void on_load(void *data, uint32_t *permille, uint32_t *members)
 {
@@ -162,6 +182,7 @@ static void on_load(void *data, uint32_t *permille, uint32_t *members)
 
 static const struct registration_ops registration_ops = {
 	.ticket_key = on_ticket_key,
+	.revoked = on_revoked,
 	.load = on_load,
 };
 

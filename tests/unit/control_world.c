@@ -57,7 +57,9 @@ static void world_make_party(struct world *world)
 	randombytes_buf(world->trust.party_id, sizeof(world->trust.party_id));
 	randombytes_buf(world->trust.party_key, sizeof(world->trust.party_key));
 	world->trust.generation = 1;
+	world->trust.has_key = true;
 	memcpy(world->trust.host, world->host.keyholder.identity, 32);
+	memcpy(world->trust.signer, world->host.keyholder.identity, 32);
 	memcpy(secret->party_id, world->trust.party_id, sizeof(secret->party_id));
 	memcpy(secret->party_key, world->trust.party_key, 32);
 	memcpy(secret->host, world->trust.host, 32);
@@ -78,7 +80,6 @@ struct database_party person_record(const struct person *person, const struct wo
 	strcpy(record.name, world->secret.party_name);
 	memcpy(record.own_name, person->name, sizeof(record.own_name));
 	strcpy(record.server_url, "ws://198.51.100.7:8667");
-	memcpy(record.prefix_signature, world->secret.prefix_signature, 64);
 	return record;
 }
 
@@ -116,8 +117,10 @@ struct announcement person_announcement(struct person *person, const struct worl
 		.filtering = NAT_ADDRESS_AND_PORT_DEPENDENT,
 		.has_proof = person->has_proof,
 		.proof = person->proof,
+		.has_voucher = person->has_voucher,
 	};
 
+	memcpy(announcement.voucher, person->voucher, sizeof(announcement.voucher));
 	memcpy(announcement.party_id, world->trust.party_id, sizeof(announcement.party_id));
 	memcpy(announcement.identity, person->keyholder.identity, 32);
 	memcpy(announcement.wireguard_key, person->wireguard_key, 32);
@@ -131,12 +134,14 @@ struct announcement person_announcement(struct person *person, const struct worl
 void person_seal(const struct person *person, const struct world *world,
 		 const struct announcement *announcement, struct rendezvous_bytes *sealed)
 {
-	uint8_t bytes[ANNOUNCEMENT_SEALED_MAX];
-	ssize_t n = announcement_seal(announcement, &world->trust, &person->keyholder, bytes);
+	uint8_t said[ANNOUNCEMENT_SAID_MAX], bytes[ANNOUNCEMENT_SEALED_MAX];
+	ssize_t n = announcement_say(announcement, &person->keyholder, said);
+	size_t length;
 
 	assert_true(n > 0);
+	length = announcement_seal(&world->trust, said, (size_t)n, bytes);
 	free(sealed->bytes);
-	assert_int_equal(rendezvous_bytes_set(sealed, bytes, (size_t)n), 0);
+	assert_int_equal(rendezvous_bytes_set(sealed, bytes, length), 0);
 }
 
 void frame_init(struct rendezvous_party *frame, const struct world *world, uint64_t change)

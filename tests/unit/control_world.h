@@ -27,6 +27,8 @@ struct person {
 	struct addr address;
 	bool has_proof;
 	struct invite_proof proof;
+	bool has_voucher;
+	uint8_t voucher[64];
 	uint64_t sequence; /* of the latest announcement */
 };
 

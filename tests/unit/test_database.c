@@ -61,7 +61,10 @@ static struct database_party sample_party(void)
 	strcpy(party.server_url, "ws://198.51.100.7:8667");
 	party.prefix.addr = addr_ipv4(0xc0a80000, 0);
 	party.prefix.length = 16;
-	memset(party.prefix_signature, 4, 64);
+	memset(party.trust.signer, 4, 32);
+	memset(party.trust.key_id, 8, 32);
+	party.trust.has_key = true;
+	party.local = true;
 	memset(party.proof.invite_key, 5, 32);
 	memset(party.proof.host_signature, 6, 64);
 	memset(party.proof.invite_signature, 7, 64);
@@ -78,11 +81,12 @@ static struct database_member sample_member(uint8_t i)
 					 .address = addr_ipv4(0xc0a80001u + i, 0),
 					 .present = i % 2,
 					 .sequence = UINT64_MAX / 4 + i,
-					 .sealed_length = 100u * i};
+					 .listed = i % 2 == 0,
+					 .said_length = 90u * i};
 
 	memset(member.identity, i, 32);
 	memset(member.wireguard_key, 100 + i, 32);
-	memset(member.sealed, i, member.sealed_length);
+	memset(member.said, i, member.said_length);
 	return member;
 }
 
@@ -94,7 +98,9 @@ static void assert_party_equal(const struct database_party *a, const struct data
 	assert_string_equal(a->server_url, b->server_url);
 	assert_memory_equal(&a->prefix.addr, &b->prefix.addr, sizeof(a->prefix.addr));
 	assert_int_equal(a->prefix.length, b->prefix.length);
-	assert_memory_equal(a->prefix_signature, b->prefix_signature, 64);
+	assert_int_equal(a->local, b->local);
+	assert_int_equal(a->has_voucher, b->has_voucher);
+	assert_memory_equal(a->voucher, b->voucher, 64);
 	assert_int_equal(a->has_proof, b->has_proof);
 	assert_int_equal(a->change, b->change);
 	assert_memory_equal(a->proof.invite_key, b->proof.invite_key, 32);
@@ -387,10 +393,12 @@ static void test_a_later_version_is_refused(void **state)
 {
 	database_close(*state);
 	*state = NULL;
-	execute("PRAGMA user_version = 2; CREATE TABLE later (x)");
+	execute("PRAGMA user_version = 3; CREATE TABLE later (x)");
 	assert_refused(-EPROTONOSUPPORT, "later version");
 	execute("PRAGMA journal_mode = DELETE");
 	assert_refused(-EPROTONOSUPPORT, "later version");
+	execute("PRAGMA user_version = 1");
+	assert_refused(-EPROTONOSUPPORT, "earlier version");
 }
 
 static void write_garbage(long at, size_t length)

@@ -336,6 +336,17 @@ void control_changed(struct control *control)
 	(void)control;
 }
 
+void control_resume(struct control *control)
+{
+	(void)control;
+}
+
+void control_party_changed(struct control *control, unsigned changed)
+{
+	(void)control;
+	(void)changed;
+}
+
 bool control_is_up(const struct control *control)
 {
 	char value[CONTROL_SETTING_MAX];

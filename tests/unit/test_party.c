@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "common/log.h"
+#include "svc-control/generation.h"
 #include "svc-control/party.h"
 #include "tests/unit/control_world.h"
 
@@ -537,10 +538,176 @@ static void test_the_own_lease(void **state)
 	assert_memory_equal(&party_self(&f->party)->known.address, &f->mia.address,
 			    sizeof(struct addr));
 	next_frame(f);
+	/* only the host's record removes anybody here */
 	frame_add(&f->frame, &f->mia)->left = true;
+	assert_int_equal(apply(f), 0);
+	assert_non_null(party_self(&f->party));
+	next_frame(f);
+	f->frame.whole = true; /* nor does a picture without it */
+	assert_int_equal(apply(f) & PARTY_CHANGED_LEASE, 0);
+	assert_non_null(party_self(&f->party));
+}
+
+/* Somebody with an earlier lease has its address: it needs another one. */
+static void test_the_own_address_is_another_s(void **state)
+{
+	struct fixture *f = *state;
+
+	next_frame(f);
+	f->kira.address = f->mia.address;
+	f->kira.lease = 0;
+	frame_announce(&f->frame, &f->kira, &f->world);
 	assert_int_equal(apply(f), PARTY_CHANGED_MEMBERS | PARTY_CHANGED_LEASE);
 	assert_null(party_self(&f->party));
-	assert_string_equal(handed_on(f), "");
+}
+
+/* ---- through the tunnel, and generations */
+
+static unsigned hear(struct fixture *f, struct person *person)
+{
+	struct announcement announcement = person_announcement(person, &f->world);
+	uint8_t said[ANNOUNCEMENT_SAID_MAX];
+	ssize_t n = announcement_say(&announcement, &person->keyholder, said);
+
+	assert_true(n > 0);
+	return party_hear(&f->party, said, (size_t)n, WORLD_NOW_S);
+}
+
+static void test_a_member_the_server_hides(void **state)
+{
+	struct fixture *f = *state;
+	struct person other, thief;
+
+	announce_all(f);
+	person_join(&other, &f->world, "nora", 9);
+	assert_int_equal(hear(f, &other), PARTY_CHANGED_MEMBERS);
+	assert_string_equal(handed_on(f), "hanna kira leo nora");
+	next_frame(f); /* the server goes on hiding it */
+	f->frame.whole = true;
+	frame_add(&f->frame, &f->world.host);
+	frame_add(&f->frame, &f->mia);
+	frame_add(&f->frame, &f->kira);
+	frame_add(&f->frame, &f->leo);
+	apply(f);
+	assert_string_equal(handed_on(f), "hanna kira leo nora");
+	/* whoever is not listed cannot take what the server gave to another, whatever it claims */
+	person_join(&thief, &f->world, "thea", 10);
+	thief.address = f->kira.address;
+	thief.lease = 0;
+	assert_int_equal(hear(f, &thief), 0);
+	assert_string_equal(handed_on(f), "hanna kira leo nora");
+	other.has_proof = false; /* nor is anybody let in without a proof */
+	assert_int_equal(hear(f, &other), 0);
+	person_deinit(&other);
+	person_deinit(&thief);
+}
+
+/* What the host begins: `removed` goes, the world follows. */
+static struct rendezvous_generation begin(struct fixture *f, const uint8_t *removed,
+					  const struct person *host, uint8_t key[32])
+{
+	struct rendezvous_generation record;
+
+	assert_int_equal(generation_make(&record, key, &f->world.trust, removed,
+					 host->keyholder.identity, &f->world.host.keyholder),
+			 0);
+	return record;
+}
+
+static void follow(struct fixture *f, const struct rendezvous_generation *record,
+		   const uint8_t key[32], struct person *stays)
+{
+	struct announcement_trust *trust = &f->world.trust;
+
+	memcpy(trust->signer, trust->host, 32);
+	memcpy(trust->host, record->host, 32);
+	memcpy(trust->key_id, record->key_id, 32);
+	memcpy(trust->party_key, key, 32);
+	trust->generation = record->number;
+	stays->has_proof = false;
+	stays->has_voucher = true;
+	assert_int_equal(generation_vouch(stays->voucher, trust->party_id, record->number,
+					  stays->keyholder.identity, &f->world.host.keyholder),
+			 0);
+}
+
+static void test_a_kick(void **state)
+{
+	struct fixture *f = *state;
+	struct rendezvous_generation record;
+	uint8_t key[32], voucher[64];
+	size_t n;
+
+	announce_all(f);
+	record = begin(f, f->kira.keyholder.identity, &f->world.host, key);
+	assert_int_equal(party_renew(&f->party, &record), 0);
+	assert_string_equal(handed_on(f), "hanna leo"); /* the others stay until they speak again */
+	assert_int_equal(party_renew(&f->party, &record), -EALREADY);
+	assert_false(party_can_announce(&f->party));
+	assert_ptr_equal(party_records(&f->party, 1, &n), f->party.records);
+	assert_int_equal(n, 1);
+	/* the key it named and no other, and a voucher for this member */
+	memset(voucher, 0, sizeof(voucher));
+	key[0] ^= 1;
+	assert_false(party_take_key(&f->party, key, voucher));
+	key[0] ^= 1;
+	assert_true(party_take_key(&f->party, key, voucher));
+	assert_false(party_can_announce(&f->party));
+	follow(f, &record, key, &f->mia);
+	assert_true(party_take_key(&f->party, key, f->mia.voucher));
+	assert_true(party_can_announce(&f->party));
+	/* kira has her invite and nothing else: not enough any more */
+	assert_int_equal(hear(f, &f->kira), 0);
+	follow(f, &record, key, &f->leo);
+	assert_int_equal(hear(f, &f->leo), PARTY_CHANGED_MEMBERS);
+	assert_string_equal(handed_on(f), "hanna leo");
+}
+
+static void test_records_that_lie(void **state)
+{
+	struct fixture *f = *state;
+	struct rendezvous_generation record, forged;
+	uint8_t key[32];
+
+	record = begin(f, f->kira.keyholder.identity, &f->world.host, key);
+	forged = record; /* another one removed than the host signed */
+	memcpy(forged.removed, f->leo.keyholder.identity, 32);
+	assert_int_equal(party_renew(&f->party, &forged), -EKEYREJECTED);
+	forged = record; /* a number skipped */
+	forged.number++;
+	assert_int_equal(party_renew(&f->party, &forged), -ENOENT);
+	/* signed by somebody who is not the host */
+	assert_int_equal(generation_make(&forged, key, &f->world.trust, NULL,
+					 f->kira.keyholder.identity, &f->kira.keyholder),
+			 0);
+	assert_int_equal(party_renew(&f->party, &forged), -EKEYREJECTED);
+	assert_int_equal(f->party.record.trust.generation, 1);
+	/* the host removes this very machine: nothing here changes by itself */
+	record = begin(f, f->mia.keyholder.identity, &f->world.host, key);
+	assert_int_equal(party_renew(&f->party, &record), PARTY_REMOVED);
+	assert_int_equal(f->party.record.trust.generation, 1);
+}
+
+static void test_a_new_host(void **state)
+{
+	struct fixture *f = *state;
+	struct rendezvous_generation record;
+	uint8_t key[32];
+
+	announce_all(f);
+	assert_string_equal(party_successor(&f->party)->announcement.name, "hanna");
+	record = begin(f, f->world.host.keyholder.identity, &f->kira, key);
+	assert_int_equal(party_renew(&f->party, &record), 0);
+	assert_memory_equal(f->party.record.trust.host, f->kira.keyholder.identity, 32);
+	assert_string_equal(handed_on(f), "kira leo");
+	assert_true(party_take_key(&f->party, key, NULL));
+	follow(f, &record, key, &f->leo);
+	f->kira.has_proof = false; /* the host needs none */
+	assert_int_equal(hear(f, &f->kira), PARTY_CHANGED_MEMBERS);
+	assert_int_equal(hear(f, &f->leo), PARTY_CHANGED_MEMBERS);
+	/* the old host does not sign for anybody any more */
+	record = begin(f, NULL, &f->world.host, key);
+	assert_int_equal(party_renew(&f->party, &record), -EKEYREJECTED);
 }
 
 static void test_online_is_only_the_server_s_word(void **state)
@@ -734,6 +901,11 @@ int main(void)
 		TEST(test_an_address_given_on),
 		TEST(test_frames_of_another_party),
 		TEST(test_the_own_lease),
+		TEST(test_the_own_address_is_another_s),
+		TEST(test_a_member_the_server_hides),
+		TEST(test_a_kick),
+		TEST(test_records_that_lie),
+		TEST(test_a_new_host),
 		TEST(test_online_is_only_the_server_s_word),
 		TEST(test_a_restart_gives_the_same_picture),
 		TEST(test_old_words_are_refused_after_a_restart),

@@ -96,7 +96,7 @@ struct fixture {
 	struct world world;
 	struct loop loop;
 	struct rendezvous *rendezvous;
-	unsigned ready, parties, relays, states;
+	unsigned ready, parties, relays, states, generations;
 	enum control_server_state state;
 	/* answers */
 	unsigned answers;
@@ -126,12 +126,19 @@ static void on_party(void *data, const struct rendezvous_party *party)
 	((struct fixture *)data)->parties++;
 }
 
+static void on_generations(void *data, const struct rendezvous_generations *generations)
+{
+	(void)generations;
+	((struct fixture *)data)->generations++;
+}
+
 static void on_relays(void *data)
 {
 	((struct fixture *)data)->relays++;
 }
 
-static const struct rendezvous_events events = {on_state, on_ready, on_party, on_relays};
+static const struct rendezvous_events events = {on_state, on_ready, on_party, on_generations,
+						on_relays};
 
 static void ask(struct fixture *f, enum rendezvous_client_type type);
 
