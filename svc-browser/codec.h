@@ -1,6 +1,12 @@
-/* codec.h - the interface of svc-browser: its requests as checked plain structs.
+/* codec.h - the interface of svc-browser: its requests as checked plain structs; and its file.
  *
- * Same rules as svc-dataplane/codec.h. Texts are valid UTF-8 without control characters.
+ * Same rules as svc-dataplane/codec.h. Texts are valid UTF-8 without control characters or
+ * bidirectional marks; decoding refuses others.
+ *
+ * Ids. Whoever registers a server chooses its id, without `@`. On its own machine the server goes
+ * by that id; to the other members it is `ID@MEMBER`, MEMBER being the first 8 bytes of the host's
+ * identity in hex, the id that `lanrage peers` shows. So two members may choose the same id, and
+ * neither can take the other's place.
  */
 #ifndef LANRAGE_BROWSER_CODEC_H
 #define LANRAGE_BROWSER_CODEC_H
@@ -11,41 +17,88 @@
 #include <sys/types.h>
 
 #include "common/addr.h"
+#include "svc-control/codec.h"
 
-#define BROWSER_ID_MAX	    64 /* bytes with the NUL, as all below */
-#define BROWSER_NAME_MAX    128
-#define BROWSER_WORD_MAX    64
-#define BROWSER_TAGS_MAX    8
-#define BROWSER_SERVERS_MAX 256
+#define BROWSER_OWN_ID_MAX     64 /* bytes with the NUL, as all below: as it was chosen */
+#define BROWSER_ID_MAX	       96 /* with the member's */
+#define BROWSER_NAME_MAX       128
+#define BROWSER_WORD_MAX       64
+#define BROWSER_TAGS_MAX       8
+#define BROWSER_SERVERS_MAX    512
+#define BROWSER_OWN_MAX	       16
+#define BROWSER_FAVOURITES_MAX 256
+#define BROWSER_PLAYERS_MAX    65535
+#define BROWSER_UNKNOWN	       UINT32_MAX
 
 enum browser_request {
-	BROWSER_LIST = 1, /* struct browser_filter -> struct browser_servers; by api */
-	BROWSER_REGISTER, /* struct browser_server -> (); by api. The same id again updates it and
-			   * counts as its heartbeat. -ENOSPC */
-	BROWSER_REMOVE,	  /* struct browser_server, of which only id counts -> (); -ENOENT */
+	BROWSER_LIST = 1,  /* struct browser_filter -> struct browser_servers; all by api */
+	BROWSER_REGISTER,  /* struct browser_server -> the same as it is listed now. It runs on this
+			    * machine. The same id again updates it and counts as its heartbeat.
+			    * -EINVAL: bad id, name or game; -EADDRNOTAVAIL: not this machine's
+			    * address in the party; -ENOSPC; -EMSGSIZE: too much to share */
+	BROWSER_REMOVE,	   /* struct browser_wish -> (); this and the rest: -ENOENT */
+	BROWSER_GET,	   /* struct browser_wish -> struct browser_server */
+	BROWSER_HEARTBEAT, /* struct browser_wish -> struct browser_server; -EPERM: another's */
+	BROWSER_SET_PLAYERS,   /* struct browser_wish -> struct browser_server, and a heartbeat;
+				* max_players BROWSER_UNKNOWN: as it was. -EPERM */
+	BROWSER_SET_FAVOURITE, /* struct browser_wish -> (). Whether there is such a server now
+				* matters only to add one. -ENOSPC; -EIO: it would not last */
 };
 
 struct browser_server {
 	char id[BROWSER_ID_MAX];
 	char name[BROWSER_NAME_MAX];
 	char game[BROWSER_WORD_MAX];
-	struct addr address; /* with the game's port */
-	uint32_t players, max_players;
+	uint8_t host[DATAPLANE_KEY_SIZE]; /* identity of the member it runs on; zero: not known */
+	char host_name[CONTROL_NAME_MAX];
+	struct addr address; /* with the game's port. In REGISTER, no address but a port: at this
+			      * machine's address in the party, whatever that is */
+	uint32_t players, max_players; /* at most BROWSER_PLAYERS_MAX, or BROWSER_UNKNOWN */
 	char map[BROWSER_WORD_MAX];
 	char mode[BROWSER_WORD_MAX];
 	bool password;
 	size_t n_tags;
 	char tags[BROWSER_TAGS_MAX][BROWSER_WORD_MAX];
-	uint64_t created_s, last_heartbeat_s; /* since 1970; set by the registry */
+	/* Set by the registry: */
+	uint64_t created_s; /* since 1970; 0: not known */
+	uint32_t heartbeat_age_s;
+	bool own; /* registered on this machine */
+	bool favourite;
 };
 
+/* A number that may stand in players and max_players. */
+bool browser_players_are_possible(uint32_t players);
+/* Players known, and all places taken. */
+bool browser_server_is_full(const struct browser_server *server);
+
+/* What is left out: "" and false leave nothing out. Letters match without case. */
 struct browser_filter {
-	char game[BROWSER_WORD_MAX]; /* empty: any */
+	char game[BROWSER_WORD_MAX];
+	char search[BROWSER_WORD_MAX]; /* part of the name, game, map or host's name */
+	size_t n_tags;
+	char tags[BROWSER_TAGS_MAX][BROWSER_WORD_MAX]; /* any of them */
+	bool hide_full, hide_empty, hide_password;     /* unknown is neither full nor empty */
+	bool favourites;			       /* only those */
 };
 
 struct browser_servers {
 	size_t n_servers;
 	struct browser_server *servers;
+};
+
+struct browser_wish {
+	char id[BROWSER_ID_MAX]; /* ID or ID@MEMBER */
+	uint32_t players, max_players;
+	bool favourite;
+};
+
+/* What outlives the process: the own servers and the ids of favourites. */
+struct browser_kept {
+	uint64_t saved_s; /* since 1970: the ages count from then */
+	size_t n_servers;
+	struct browser_server servers[BROWSER_OWN_MAX];
+	size_t n_favourites;
+	char favourites[BROWSER_FAVOURITES_MAX][BROWSER_ID_MAX];
 };
 
 ssize_t browser_filter_encode(const struct browser_filter *filter, uint8_t **bytes);
@@ -55,5 +108,9 @@ int browser_server_decode(struct browser_server *server, const uint8_t *bytes, s
 ssize_t browser_servers_encode(const struct browser_servers *servers, uint8_t **bytes);
 int browser_servers_decode(struct browser_servers *servers, const uint8_t *bytes, size_t length);
 void browser_servers_clear(struct browser_servers *servers);
+ssize_t browser_wish_encode(const struct browser_wish *wish, uint8_t **bytes);
+int browser_wish_decode(struct browser_wish *wish, const uint8_t *bytes, size_t length);
+ssize_t browser_kept_encode(const struct browser_kept *kept, uint8_t **bytes);
+int browser_kept_decode(struct browser_kept *kept, const uint8_t *bytes, size_t length);
 
 #endif

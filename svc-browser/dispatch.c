@@ -1,9 +1,94 @@
 /* dispatch.c - what may be asked of svc-browser, by whom, and which function answers. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "svc-browser/service.h"
+
+static void reply_encoded(struct bus_call *call, ssize_t length, uint8_t *bytes)
+{
+	if (length < 0) {
+		bus_reply_error(call, (int)length, "the answer could not be made");
+		return;
+	}
+	bus_reply(call, bytes, (size_t)length);
+	free(bytes);
+}
+
+static const char no_such_server[] = "no server has that id; `lanrage servers --json` shows them";
+
+static void reply_server(const struct browser *browser, struct bus_call *call, const char *id)
+{
+	struct browser_server server;
+	uint8_t *bytes = NULL;
+	ssize_t n;
+
+	if (registry_get(&browser->registry, &browser->favourites, id, clock_now_us(), &server) <
+	    0) {
+		bus_reply_error(call, -ENOENT, no_such_server);
+		return;
+	}
+	n = browser_server_encode(&server, &bytes);
+	reply_encoded(call, n, bytes);
+}
+
+/* The words for what an own server cannot do; 0 is not among them. */
+static void refuse(const struct browser *browser, struct bus_call *call, int code)
+{
+	char address[ADDR_TEXT_SIZE], text[ERROR_TEXT_MAX];
+
+	switch (code) {
+	case -EPERM:
+		bus_reply_error(call, code,
+				"the server runs on another member's machine; only that one can "
+				"change it");
+		break;
+	case -EINVAL:
+		bus_reply_error(call, code,
+				"id, name, game and tags must not be blank, the id not have an "
+				"`@`, and the port be 1 to 65535");
+		break;
+	case -EADDRNOTAVAIL:
+		(void)snprintf(text, sizeof(text),
+			       "address: the others reach this machine at %s; leave the address "
+			       "out and name the port alone",
+			       addr_format_ip(&browser->registry.self.address, address));
+		bus_reply_error(call, -EINVAL, text);
+		break;
+	case -ENOSPC:
+		bus_reply_error(call, code,
+				"too many servers run on this machine already; remove one first");
+		break;
+	case -EMSGSIZE:
+		bus_reply_error(call, -ENOSPC,
+				"this machine's servers together are described at too great length "
+				"to be told to the others; use shorter texts and fewer tags, or "
+				"remove one");
+		break;
+	default: bus_reply_error(call, code, code == -ENOENT ? no_such_server : strerror(-code));
+	}
+}
+
+/* result: of the registry, not negative. */
+static void answer_news(struct browser *browser, struct bus_call *call, int result, const char *id)
+{
+	if (result == REGISTRY_SAME)
+		browser_note_heartbeat(browser);
+	else
+		browser_note_change(browser);
+	reply_server(browser, call, id);
+}
+
+static bool decode_wish(struct bus_call *call, struct browser_wish *wish, const uint8_t *body,
+			size_t length)
+{
+	if (browser_wish_decode(wish, body, length) == 0)
+		return true;
+	bus_reply_error(call, -EBADMSG, "the request is malformed");
+	return false;
+}
 
 static void on_list(void *data, struct bus_call *call, const uint8_t *body, size_t length)
 {
@@ -17,47 +102,140 @@ static void on_list(void *data, struct bus_call *call, const uint8_t *body, size
 		bus_reply_error(call, -EBADMSG, "the filter is malformed");
 		return;
 	}
-	n = registry_list(&browser->registry, &filter, clock_now_us(), &servers);
+	n = registry_list(&browser->registry, &browser->favourites, &filter, clock_now_us(),
+			  &servers);
 	if (n == 0)
 		n = browser_servers_encode(&servers, &bytes);
 	browser_servers_clear(&servers);
-	if (n < 0)
-		bus_reply_error(call, (int)n, "out of memory");
-	else
-		bus_reply(call, bytes, (size_t)n);
-	free(bytes);
+	reply_encoded(call, n, bytes);
+}
+
+static void on_get(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct browser_wish wish;
+
+	if (decode_wish(call, &wish, body, length))
+		reply_server(data, call, wish.id);
 }
 
 static void on_register(void *data, struct bus_call *call, const uint8_t *body, size_t length)
 {
 	struct browser *browser = data;
 	struct browser_server server;
+	char plain[BROWSER_ID_MAX];
+	int r;
 
-	if (browser_server_decode(&server, body, length) < 0)
+	if (browser_server_decode(&server, body, length) < 0) {
 		bus_reply_error(call, -EBADMSG, "the server's description is malformed");
-	else if (registry_put(&browser->registry, &server, clock_now_us(),
-			      clock_wall_us() / CLOCK_SECOND) < 0)
-		bus_reply_error(call, -ENOSPC, "too many servers are registered; remove one first");
-	else
-		bus_reply(call, NULL, 0);
+		return;
+	}
+	registry_plain_id(&browser->registry, server.id, plain);
+	memcpy(server.id, plain, sizeof(server.id));
+	r = sharing_check_room(&browser->registry, &server);
+	if (r == 0)
+		r = registry_register(&browser->registry, &server, clock_now_us(),
+				      clock_wall_us() / CLOCK_SECOND);
+	if (r < 0) {
+		refuse(browser, call, r);
+		return;
+	}
+	answer_news(browser, call, r, server.id);
 }
 
 static void on_remove(void *data, struct bus_call *call, const uint8_t *body, size_t length)
 {
 	struct browser *browser = data;
+	struct browser_wish wish;
+	int r;
+
+	if (!decode_wish(call, &wish, body, length))
+		return;
+	r = registry_remove(&browser->registry, wish.id, clock_now_us());
+	if (r < 0) {
+		refuse(browser, call, r);
+		return;
+	}
+	browser_note_change(browser);
+	bus_reply(call, NULL, 0);
+}
+
+static void on_heartbeat(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct browser *browser = data;
+	struct browser_wish wish;
+	int r;
+
+	if (!decode_wish(call, &wish, body, length))
+		return;
+	r = registry_heartbeat(&browser->registry, wish.id, clock_now_us());
+	if (r < 0) {
+		refuse(browser, call, r);
+		return;
+	}
+	browser_note_heartbeat(browser);
+	reply_server(browser, call, wish.id);
+}
+
+static void on_set_players(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct browser *browser = data;
+	struct browser_wish wish;
+	int r;
+
+	if (!decode_wish(call, &wish, body, length))
+		return;
+	r = registry_set_players(&browser->registry, wish.id, wish.players, wish.max_players,
+				 clock_now_us());
+	if (r < 0) {
+		refuse(browser, call, r);
+		return;
+	}
+	answer_news(browser, call, r, wish.id);
+}
+
+static int set_favourite(struct browser *browser, const char *id, bool favourite)
+{
 	struct browser_server server;
 
-	if (browser_server_decode(&server, body, length) < 0)
-		bus_reply_error(call, -EBADMSG, "the request is malformed");
-	else if (registry_remove(&browser->registry, server.id) < 0)
-		bus_reply_error(call, -ENOENT, "no server has that id");
+	if (!favourite) {
+		favourites_remove(&browser->favourites, id);
+		return 0;
+	}
+	if (registry_get(&browser->registry, &browser->favourites, id, clock_now_us(), &server) < 0)
+		return -ENOENT;
+	return favourites_add(&browser->favourites, id);
+}
+
+static void on_set_favourite(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct browser *browser = data;
+	struct browser_wish wish;
+	char plain[BROWSER_ID_MAX];
+	int r;
+
+	if (!decode_wish(call, &wish, body, length))
+		return;
+	registry_plain_id(&browser->registry, wish.id, plain);
+	r = set_favourite(browser, plain, wish.favourite);
+	if (r == -ENOSPC)
+		bus_reply_error(call, r, "there are too many favourites; take one away first");
+	else if (r < 0)
+		refuse(browser, call, r);
+	else if (browser_save(browser) < 0)
+		bus_reply_error(call, -EIO,
+				"it would not outlive a restart, as nothing can be written; is the "
+				"disk full?");
 	else
 		bus_reply(call, NULL, 0);
 }
 
 const struct bus_method browser_methods[] = {
 	{BROWSER_LIST, BUS_FROM(SERVICE_API), on_list},
+	{BROWSER_GET, BUS_FROM(SERVICE_API), on_get},
 	{BROWSER_REGISTER, BUS_FROM(SERVICE_API), on_register},
 	{BROWSER_REMOVE, BUS_FROM(SERVICE_API), on_remove},
+	{BROWSER_HEARTBEAT, BUS_FROM(SERVICE_API), on_heartbeat},
+	{BROWSER_SET_PLAYERS, BUS_FROM(SERVICE_API), on_set_players},
+	{BROWSER_SET_FAVOURITE, BUS_FROM(SERVICE_API), on_set_favourite},
 	{0, 0, NULL},
 };

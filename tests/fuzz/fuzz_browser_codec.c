@@ -1,38 +1,32 @@
-/* Bodies of svc-browser's requests and answers; the first byte chooses the kind. What decodes must
- * encode, and to something that decodes again. */
+/* Bodies of svc-browser's requests and answers, its file's, and what other members tell; the first
+ * byte chooses the kind. What decodes must encode, and to something that decodes again. */
 #include <stdlib.h>
 
 #include "svc-browser/codec.h"
+#include "svc-browser/shared_codec.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
-static void try_filter(const uint8_t *bytes, size_t length)
-{
-	struct browser_filter value, again;
-	uint8_t *encoded;
-	ssize_t n;
+#define TRY(kind)                                                                     \
+	static void try_##kind(const uint8_t *bytes, size_t length)                   \
+	{                                                                             \
+		static struct browser_##kind value, again;                            \
+		uint8_t *encoded;                                                     \
+		ssize_t n;                                                            \
+                                                                                      \
+		if (browser_##kind##_decode(&value, bytes, length) < 0)               \
+			return;                                                       \
+		n = browser_##kind##_encode(&value, &encoded);                        \
+		if (n < 0 || browser_##kind##_decode(&again, encoded, (size_t)n) < 0) \
+			abort();                                                      \
+		free(encoded);                                                        \
+	}
 
-	if (browser_filter_decode(&value, bytes, length) < 0)
-		return;
-	n = browser_filter_encode(&value, &encoded);
-	if (n < 0 || browser_filter_decode(&again, encoded, (size_t)n) < 0)
-		abort();
-	free(encoded);
-}
-
-static void try_server(const uint8_t *bytes, size_t length)
-{
-	struct browser_server value, again;
-	uint8_t *encoded;
-	ssize_t n;
-
-	if (browser_server_decode(&value, bytes, length) < 0)
-		return;
-	n = browser_server_encode(&value, &encoded);
-	if (n < 0 || browser_server_decode(&again, encoded, (size_t)n) < 0)
-		abort();
-	free(encoded);
-}
+TRY(filter)
+TRY(server)
+TRY(wish)
+TRY(kept)
+TRY(shared)
 
 static void try_servers(const uint8_t *bytes, size_t length)
 {
@@ -54,10 +48,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	if (length == 0)
 		return 0;
-	switch (bytes[0] % 3) {
+	switch (bytes[0] % 6) {
 	case 0: try_filter(bytes + 1, length - 1); break;
 	case 1: try_server(bytes + 1, length - 1); break;
-	default: try_servers(bytes + 1, length - 1); break;
+	case 2: try_servers(bytes + 1, length - 1); break;
+	case 3: try_wish(bytes + 1, length - 1); break;
+	case 4: try_kept(bytes + 1, length - 1); break;
+	default: try_shared(bytes + 1, length - 1); break;
 	}
 	return 0;
 }

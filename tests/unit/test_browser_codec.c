@@ -20,13 +20,17 @@ static struct browser_server sample(size_t i)
 					.game = "quake3",
 					.address = addr_ipv4(0x0a420002, 27960),
 					.players = (uint32_t)i,
-					.max_players = UINT32_MAX,
+					.max_players = BROWSER_UNKNOWN,
+					.host = {0xaa, [31] = (uint8_t)i},
+					.host_name = "ana",
 					.map = "q3dm17",
 					.mode = "ctf",
 					.password = i % 2,
 					.n_tags = i % (BROWSER_TAGS_MAX + 1),
 					.created_s = 1800000000,
-					.last_heartbeat_s = UINT64_MAX};
+					.heartbeat_age_s = UINT32_MAX,
+					.own = i % 2,
+					.favourite = i % 3};
 
 	snprintf(server.id, sizeof(server.id), "s%zu", i);
 	for (size_t k = 0; k < server.n_tags; k++)
@@ -34,7 +38,7 @@ static struct browser_server sample(size_t i)
 	if (i % 3 == 1)
 		addr_parse(&server.address, "[2001:db8::7]:1");
 	else if (i % 3 == 2)
-		memset(&server.address, 0, sizeof(server.address));
+		server.address = (struct addr){.port = 7}; /* not known yet */
 	return server;
 }
 
@@ -86,6 +90,7 @@ static void test_each_field(void **state)
 {
 	static const char *const bad_texts[] = {long_text, "a\nb", "\xff", "\xe2\x80\xae"};
 	Lanrage__Browser__Server good = LANRAGE__BROWSER__SERVER__INIT, m;
+	static const uint8_t host[DATAPLANE_KEY_SIZE];
 	char *tags[BROWSER_TAGS_MAX + 1];
 
 	(void)state;
@@ -94,6 +99,7 @@ static void test_each_field(void **state)
 	good.id = pb_view_text("s1");
 	good.tags = tags;
 	good.n_tags = 2;
+	good.host = pb_view(host, sizeof(host));
 	good.ip = pb_view((const uint8_t *)"\x0a\x42\0\1", 4);
 	good.port = 27015;
 	assert_int_equal(decode(&good), 0);
@@ -105,13 +111,16 @@ static void test_each_field(void **state)
 	} while (0)
 	WRONG(id, pb_view_text(""));
 	WRONG(ip.len, 3);
-	WRONG(ip.len, 0); /* a port of no address */
+	WRONG(host.len, 31);
+	WRONG(players, BROWSER_PLAYERS_MAX + 1);
+	WRONG(max_players, BROWSER_UNKNOWN - 1);
 	WRONG(port, 65536);
 	WRONG(n_tags, BROWSER_TAGS_MAX + 1);
 	for (size_t i = 0; i < sizeof(bad_texts) / sizeof(bad_texts[0]); i++) {
 		WRONG(id, pb_view_text(bad_texts[i]));
 		WRONG(name, pb_view_text(bad_texts[i]));
 		WRONG(game, pb_view_text(bad_texts[i]));
+		WRONG(host_name, pb_view_text(bad_texts[i]));
 		WRONG(map, pb_view_text(bad_texts[i]));
 		WRONG(mode, pb_view_text(bad_texts[i]));
 		tags[1] = pb_view_text(bad_texts[i]);
@@ -122,25 +131,87 @@ static void test_each_field(void **state)
 
 static void test_filters(void **state)
 {
-	struct browser_filter in = {"quake3"}, out;
+	struct browser_filter in = {.game = "quake3",
+				    .search = "dm",
+				    .n_tags = 2,
+				    .tags = {"ffa", "ctf"},
+				    .hide_full = true,
+				    .hide_password = true,
+				    .favourites = true},
+			      out;
 	uint8_t *bytes;
 	ssize_t n = browser_filter_encode(&in, &bytes);
 
 	(void)state;
 	assert_int_equal(browser_filter_decode(&out, bytes, (size_t)n), 0);
-	assert_string_equal(out.game, "quake3");
+	assert_memory_equal(&in, &out, sizeof(in));
 	assert_int_equal(browser_filter_decode(&out, bytes, (size_t)n - 1), -EBADMSG);
-	assert_int_equal(browser_filter_decode(&out, bytes, 0), 0);
-	assert_string_equal(out.game, "");
 	free(bytes);
+	assert_int_equal(browser_filter_decode(&out, NULL, 0), 0);
+	memset(&in, 0, sizeof(in));
+	assert_memory_equal(&in, &out, sizeof(in));
+}
+
+static void test_wishes(void **state)
+{
+	struct browser_wish in = {"a@0123456789abcdef", 3, BROWSER_UNKNOWN, true}, out;
+	uint8_t *bytes;
+	ssize_t n = browser_wish_encode(&in, &bytes);
+
+	(void)state;
+	assert_int_equal(browser_wish_decode(&out, bytes, (size_t)n), 0);
+	assert_memory_equal(&in, &out, sizeof(in));
+	free(bytes);
+	assert_int_equal(browser_wish_decode(&out, NULL, 0), -EBADMSG); /* no id */
+	in.players = BROWSER_PLAYERS_MAX + 1;
+	n = browser_wish_encode(&in, &bytes);
+	assert_int_equal(browser_wish_decode(&out, bytes, (size_t)n), -EBADMSG);
+	free(bytes);
+}
+
+static void test_what_is_kept(void **state)
+{
+	static struct browser_kept in, out;
+	uint8_t *bytes;
+	ssize_t n;
+
+	(void)state;
+	memset(&in, 0, sizeof(in));
+	in.saved_s = 1800000000;
+	in.n_servers = BROWSER_OWN_MAX;
+	for (size_t i = 0; i < BROWSER_OWN_MAX; i++)
+		in.servers[i] = sample(i);
+	in.n_favourites = BROWSER_FAVOURITES_MAX;
+	for (size_t i = 0; i < BROWSER_FAVOURITES_MAX; i++)
+		snprintf(in.favourites[i], BROWSER_ID_MAX, "s%zu@0123456789abcdef", i);
+	n = browser_kept_encode(&in, &bytes);
+	assert_int_equal(browser_kept_decode(&out, bytes, (size_t)n), 0);
+	assert_memory_equal(&in, &out, sizeof(in));
+	assert_int_equal(browser_kept_decode(&out, bytes, (size_t)n - 1), -EBADMSG);
+	free(bytes);
+}
+
+/* Unknown is not full; nor is what has places left. */
+static void test_full(void **state)
+{
+	struct browser_server server = {.players = 8, .max_players = 8};
+
+	(void)state;
+	assert_true(browser_server_is_full(&server));
+	server.players = 7;
+	assert_false(browser_server_is_full(&server));
+	server.players = BROWSER_UNKNOWN;
+	assert_false(browser_server_is_full(&server));
+	server = (struct browser_server){.players = 8, .max_players = BROWSER_UNKNOWN};
+	assert_false(browser_server_is_full(&server));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_servers),
-		cmocka_unit_test(test_each_field),
-		cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_servers),	     cmocka_unit_test(test_each_field),
+		cmocka_unit_test(test_filters),	     cmocka_unit_test(test_wishes),
+		cmocka_unit_test(test_what_is_kept), cmocka_unit_test(test_full),
 	};
 
 	memset(long_text, 'x', sizeof(long_text) - 1);
