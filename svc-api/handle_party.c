@@ -1,9 +1,10 @@
-/* handle_party.c - create, join, leave, invite, up and down. */
+/* handle_party.c - create, join, leave, invite, revoke, kick, up and down. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "svc-api/handlers.h"
+#include "svc-api/member.h"
 #include "svc-api/routes.h"
 #include "svc-api/view.h"
 
@@ -111,6 +112,47 @@ void handle_leave(const struct request *request, struct reply *reply)
 	struct gather_ask ask;
 
 	if (ask_control(request, reply, CONTROL_LEAVE_PARTY, SLOW_MS, NULL, 0, &ask))
+		handle_status(request, reply);
+	free(ask.answer);
+}
+
+void handle_revoke(const struct request *request, struct reply *reply)
+{
+	struct control_code code = {0};
+	struct gather_ask ask;
+	uint8_t *bytes = NULL;
+	ssize_t length;
+
+	body_copy(request->body, "code", code.code, sizeof(code.code));
+	length = control_code_encode(&code, &bytes);
+	explicit_bzero(&code, sizeof(code));
+	if (ask_control(request, reply, CONTROL_REVOKE_INVITE, SLOW_MS, bytes, length, &ask))
+		reply_json(reply, 200, json_object());
+	free(ask.answer);
+}
+
+void handle_kick(const struct request *request, struct reply *reply)
+{
+	struct snapshot *snapshot = member_snapshot(request, reply);
+	const struct control_member *member;
+	char name[CONTROL_NAME_MAX];
+	struct control_kick kick;
+	struct gather_ask ask;
+	uint8_t *bytes = NULL;
+	ssize_t length;
+
+	if (!snapshot)
+		return;
+	body_copy(request->body, "member", name, sizeof(name));
+	member = member_find(snapshot->control, name, reply);
+	if (member)
+		memcpy(kick.identity, member->identity, sizeof(kick.identity));
+	snapshot_clear(snapshot);
+	free(snapshot);
+	if (!member)
+		return;
+	length = control_kick_encode(&kick, &bytes);
+	if (ask_control(request, reply, CONTROL_KICK, SLOW_MS, bytes, length, &ask))
 		handle_status(request, reply);
 	free(ask.answer);
 }

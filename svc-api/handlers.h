@@ -14,6 +14,8 @@ void handle_create(const struct request *request, struct reply *reply);
 void handle_join(const struct request *request, struct reply *reply);
 void handle_leave(const struct request *request, struct reply *reply);
 void handle_invite(const struct request *request, struct reply *reply);
+void handle_revoke(const struct request *request, struct reply *reply);
+void handle_kick(const struct request *request, struct reply *reply);
 void handle_up(const struct request *request, struct reply *reply);
 void handle_down(const struct request *request, struct reply *reply);
 /* handle_peers.c */
@@ -28,6 +30,11 @@ void handle_logs(const struct request *request, struct reply *reply);
 /* handle_servers.c */
 void handle_servers(const struct request *request, struct reply *reply);
 void handle_add_server(const struct request *request, struct reply *reply);
+void handle_server(const struct request *request, struct reply *reply);
 void handle_remove_server(const struct request *request, struct reply *reply);
+void handle_heartbeat(const struct request *request, struct reply *reply);
+void handle_players(const struct request *request, struct reply *reply);
+void handle_add_favourite(const struct request *request, struct reply *reply);
+void handle_remove_favourite(const struct request *request, struct reply *reply);
 
 #endif

@@ -24,6 +24,14 @@ static const struct body_field invite_body[] = {
 	{"ttl_s", BODY_NUMBER, false, UINT32_MAX},
 	{NULL, BODY_TEXT, false, 0},
 };
+static const struct body_field revoke_body[] = {
+	{"code", BODY_TEXT, true, CONTROL_CODE_MAX},
+	{NULL, BODY_TEXT, false, 0},
+};
+static const struct body_field kick_body[] = {
+	{"member", BODY_TEXT, true, CONTROL_NAME_MAX},
+	{NULL, BODY_TEXT, false, 0},
+};
 static const struct body_field settings_body[] = {
 	{BODY_ANY, BODY_TEXT, false, CONTROL_SETTING_MAX},
 	{NULL, BODY_TEXT, false, 0},
@@ -32,18 +40,25 @@ static const struct body_field server_body[] = {
 	{"id", BODY_TEXT, false, BROWSER_ID_MAX},
 	{"name", BODY_TEXT, true, BROWSER_NAME_MAX},
 	{"game", BODY_TEXT, true, BROWSER_WORD_MAX},
-	{"address", BODY_TEXT, true, ADDR_TEXT_SIZE},
-	{"players", BODY_NUMBER, false, 65535},
-	{"max_players", BODY_NUMBER, false, 65535},
+	{"port", BODY_NUMBER, false, UINT16_MAX},
+	{"address", BODY_TEXT, false, ADDR_TEXT_SIZE},
+	{"players", BODY_NUMBER, false, BROWSER_PLAYERS_MAX},
+	{"max_players", BODY_NUMBER, false, BROWSER_PLAYERS_MAX},
 	{"map", BODY_TEXT, false, BROWSER_WORD_MAX},
 	{"mode", BODY_TEXT, false, BROWSER_WORD_MAX},
 	{"password", BODY_BOOL, false, 0},
 	{"tags", BODY_TEXTS, false, BROWSER_TAGS_MAX},
 	{NULL, BODY_TEXT, false, 0},
 };
+static const struct body_field players_body[] = {
+	{"players", BODY_NUMBER, true, BROWSER_PLAYERS_MAX},
+	{"max_players", BODY_NUMBER, false, BROWSER_PLAYERS_MAX},
+	{NULL, BODY_TEXT, false, 0},
+};
 
 static const char *const lines_parameter[] = {"lines", NULL};
-static const char *const game_parameter[] = {"game", NULL};
+static const char *const servers_parameters[] = {
+	"game", "search", "tag", "hide_full", "hide_empty", "hide_password", "favourite", NULL};
 static const char *const describe_parameter[] = {"describe", NULL};
 
 const struct route routes[] = {
@@ -53,6 +68,8 @@ const struct route routes[] = {
 	{"POST", "/api/v1/party/join", handle_join, join_body, NULL},
 	{"POST", "/api/v1/party/leave", handle_leave, NULL, NULL},
 	{"POST", "/api/v1/party/invite", handle_invite, invite_body, NULL},
+	{"POST", "/api/v1/party/revoke", handle_revoke, revoke_body, NULL},
+	{"POST", "/api/v1/party/kick", handle_kick, kick_body, NULL},
 	{"POST", "/api/v1/up", handle_up, NULL, NULL},
 	{"POST", "/api/v1/down", handle_down, NULL, NULL},
 	{"GET", "/api/v1/peers", handle_peers, NULL, NULL},
@@ -63,9 +80,14 @@ const struct route routes[] = {
 	{"GET", "/api/v1/logs", handle_logs, NULL, lines_parameter},
 	{"GET", "/api/v1/logs/*", handle_logs, NULL, lines_parameter},
 	{"GET", "/api/v1/metrics/system", handle_system, NULL, NULL},
-	{"GET", "/api/v1/servers", handle_servers, NULL, game_parameter},
+	{"GET", "/api/v1/servers", handle_servers, NULL, servers_parameters},
 	{"POST", "/api/v1/servers", handle_add_server, server_body, NULL},
+	{"GET", "/api/v1/servers/*", handle_server, NULL, NULL},
 	{"DELETE", "/api/v1/servers/*", handle_remove_server, NULL, NULL},
+	{"POST", "/api/v1/servers/*/heartbeat", handle_heartbeat, NULL, NULL},
+	{"POST", "/api/v1/servers/*/players", handle_players, players_body, NULL},
+	{"PUT", "/api/v1/servers/*/favourite", handle_add_favourite, NULL, NULL},
+	{"DELETE", "/api/v1/servers/*/favourite", handle_remove_favourite, NULL, NULL},
 	{NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -10,7 +10,7 @@
 
 #define TARGET_SEGMENTS_MAX   8
 #define TARGET_TEXT_MAX	      256 /* bytes with the NUL */
-#define TARGET_PARAMETERS_MAX 4
+#define TARGET_PARAMETERS_MAX 16
 
 struct target_parameter {
 	char name[32];

@@ -117,7 +117,9 @@ static json_t *view_services(const struct snapshot *snapshot)
 
 json_t *view_status(const struct snapshot *snapshot)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "party", view_party(snapshot->control),
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "party",
+			 view_party(snapshot->control), "notice",
+			 snapshot->control ? view_text(snapshot->control->notice) : json_null(),
 			 "self", view_self(snapshot), "server", view_rendezvous(snapshot->control),
 			 "relay", view_chosen_relay(snapshot->nat), "nat", view_nat(snapshot->nat),
 			 "services", view_services(snapshot));

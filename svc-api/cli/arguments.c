@@ -47,6 +47,12 @@ static int set_game(struct invocation *to, const char *text, struct error *error
 	return 0;
 }
 
+static int set_revoke(struct invocation *to, const char *text, struct error *error)
+{
+	to->revoke = text;
+	return *text ? 0 : error_set(error, -EINVAL, "--revoke: name the code");
+}
+
 static int set_ttl(struct invocation *to, const char *text, struct error *error)
 {
 	if (duration_parse(text, &to->ttl_s) == 0 && to->ttl_s > 0)
@@ -70,11 +76,12 @@ static const struct known {
 	const char *letter;							  /* or NULL */
 	int (*set)(struct invocation *to, const char *text, struct error *error); /* or NULL */
 } known[] = {
-	{OPTION_RUN, "--run", NULL, set_run},	 {OPTION_JSON, "--json", NULL, NULL},
-	{OPTION_HELP, "--help", "-h", NULL},	 {OPTION_NAME, "--name", NULL, set_name},
-	{OPTION_LOCAL, "--local", NULL, NULL},	 {OPTION_ONCE, "--once", NULL, NULL},
-	{OPTION_TTL, "--ttl", NULL, set_ttl},	 {OPTION_COUNT, "--count", "-c", set_count},
-	{OPTION_GAME, "--game", NULL, set_game}, {OPTION_LINES, "--lines", "-n", set_lines},
+	{OPTION_RUN, "--run", NULL, set_run},	       {OPTION_JSON, "--json", NULL, NULL},
+	{OPTION_HELP, "--help", "-h", NULL},	       {OPTION_NAME, "--name", NULL, set_name},
+	{OPTION_LOCAL, "--local", NULL, NULL},	       {OPTION_ONCE, "--once", NULL, NULL},
+	{OPTION_TTL, "--ttl", NULL, set_ttl},	       {OPTION_COUNT, "--count", "-c", set_count},
+	{OPTION_GAME, "--game", NULL, set_game},       {OPTION_LINES, "--lines", "-n", set_lines},
+	{OPTION_REVOKE, "--revoke", NULL, set_revoke},
 };
 #define KNOWN (sizeof(known) / sizeof(known[0]))
 

@@ -24,6 +24,7 @@ enum option {
 	OPTION_COUNT = 1 << 7,
 	OPTION_GAME = 1 << 8,
 	OPTION_LINES = 1 << 9,
+	OPTION_REVOKE = 1 << 10,
 };
 #define OPTIONS_EVERYWHERE (OPTION_RUN | OPTION_JSON | OPTION_HELP)
 
@@ -33,6 +34,7 @@ struct invocation {
 	const char *run;    /* texts are borrowed from argv */
 	const char *name;
 	const char *game;
+	const char *revoke; /* a code */
 	uint32_t ttl_s;
 	uint32_t count;
 	uint32_t lines;

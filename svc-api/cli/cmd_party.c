@@ -1,4 +1,4 @@
-/* cmd_party.c - create, list, join, leave, invite. */
+/* cmd_party.c - create, list, join, leave, invite, kick. */
 #include <stdio.h>
 
 #include "svc-api/cli/commands.h"
@@ -52,10 +52,55 @@ int command_create(const struct invocation *invocation)
 	return ask_invite(invocation, "party", body);
 }
 
-int command_invite(const struct invocation *invocation)
+/* body is taken over. words: for people. */
+static int change(const struct invocation *invocation, const char *path, json_t *body,
+		  const char *words)
+{
+	struct answer answer;
+
+	if (say_ask(invocation, "POST", path, body, &answer) != 0)
+		return 1;
+	if (wants_json(invocation))
+		say_json(&answer);
+	else
+		(void)puts(words);
+	client_clear(&answer);
+	return 0;
+}
+
+static int revoke(const struct invocation *invocation)
+{
+	json_t *body = json_object();
+	struct error error;
+
+	if (invocation->given & (OPTION_ONCE | OPTION_TTL)) {
+		json_decref(body);
+		error_set(&error, -1, "--revoke ends a code; --once and --ttl are for new ones");
+		(void)say_error(&error);
+		return 2;
+	}
+	if (!add_text(body, "code", invocation->revoke))
+		return 1;
+	return change(invocation, "party/revoke", body, "Nobody can join by this code any more.");
+}
+
+int command_kick(const struct invocation *invocation)
 {
 	json_t *body = json_object();
 
+	if (!add_text(body, "member", invocation->arguments[0]))
+		return 1;
+	return change(invocation, "party/kick", body,
+		      "Removed. Codes made before are worth nothing now.");
+}
+
+int command_invite(const struct invocation *invocation)
+{
+	json_t *body;
+
+	if (invocation->given & OPTION_REVOKE)
+		return revoke(invocation);
+	body = json_object();
 	if (invocation->given & OPTION_ONCE)
 		json_object_set_new(body, "once", json_true());
 	if (invocation->ttl_s)
@@ -88,16 +133,7 @@ int command_join(const struct invocation *invocation)
 
 int command_leave(const struct invocation *invocation)
 {
-	struct answer answer;
-
-	if (say_ask(invocation, "POST", "party/leave", NULL, &answer) != 0)
-		return 1;
-	if (wants_json(invocation))
-		say_json(&answer);
-	else
-		(void)puts("You have left the party.");
-	client_clear(&answer);
-	return 0;
+	return change(invocation, "party/leave", NULL, "You have left the party.");
 }
 
 static void print_party(const json_t *party)

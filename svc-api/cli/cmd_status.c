@@ -20,6 +20,8 @@ static void print_party(const json_t *status)
 	else
 		say_field("party", "none; begin one with `lanrage party create NAME`, or come to "
 				   "a friend's with `lanrage join CODE`");
+	if (*text_at(status, "notice"))
+		say_field("notice", "%s", text_at(status, "notice"));
 	say_field("you", "%s", text_at(self, "name"));
 	say_field("address", "%s", text_at(self, "virtual_ip"));
 }

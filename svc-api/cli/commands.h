@@ -29,6 +29,7 @@ int command_create(const struct invocation *invocation);
 int command_party_list(const struct invocation *invocation);
 int command_join(const struct invocation *invocation);
 int command_leave(const struct invocation *invocation);
+int command_kick(const struct invocation *invocation);
 int command_invite(const struct invocation *invocation);
 /* cmd_peers.c */
 int command_peers(const struct invocation *invocation);

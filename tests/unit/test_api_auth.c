@@ -178,7 +178,7 @@ static void malformed_paths_are_refused(void **state)
 	long_path[0] = '/';
 	long_path[sizeof(long_path) - 1] = '\0';
 	assert_int_equal(target_parse(&target, long_path, NULL), -22);
-	assert_int_equal(target_parse(&target, "/", "a=1&b=2&c=3&d=4&e=5"), -22);
+	assert_int_equal(target_parse(&target, "/", "a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p&q"), -22);
 	assert_int_equal(target_parse(&target, "/", "a=%"), -22);
 }
 

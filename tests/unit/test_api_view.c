@@ -153,7 +153,7 @@ static void status_of_a_member(void **state)
 	(void)state;
 	golden(view_status(&snapshot),
 	       "{\"party\":{\"id\":\"abababababababab\",\"name\":\"friday\",\"host\":\"lee\","
-	       "\"members\":4},"
+	       "\"members\":4},\"notice\":null,"
 	       "\"self\":{\"name\":\"kira\",\"id\":\"0101010101010101\","
 	       "\"virtual_ip\":\"10.66.0.1\",\"interface\":\"lanrage0\"},"
 	       "\"server\":{\"url\":\"ws://s.example:8667\",\"state\":\"connected\"},"
@@ -184,7 +184,8 @@ static void status_when_nobody_answers(void **state)
 				    .started_at_us = SUPERVISION_UNKNOWN,
 				    .restarts = SUPERVISION_UNKNOWN};
 	golden(view_status(&snapshot),
-	       "{\"party\":null,\"self\":{\"name\":null,\"id\":null,\"virtual_ip\":null,"
+	       "{\"party\":null,\"notice\":null,\"self\":{\"name\":null,\"id\":null,\"virtual_ip\":"
+	       "null,"
 	       "\"interface\":null},\"server\":{\"url\":null,\"state\":null},\"relay\":null,"
 	       "\"nat\":{\"mapping\":null,\"filtering\":null,\"public\":null},"
 	       "\"services\":{\"dataplane\":" SILENT ",\"nat\":" SILENT ",\"control\":" SILENT
@@ -348,15 +349,35 @@ static void game_servers(void **state)
 					.map = "q3dm17",
 					.n_tags = 1,
 					.tags = {"ffa"},
-					.created_s = 1769860800};
+					.created_s = 1769860800,
+					.heartbeat_age_s = 7};
 
 	(void)state;
 	addr_parse(&server.address, "10.66.0.2:27960");
 	golden(view_server(&server),
 	       "{\"id\":\"1\",\"name\":\"arena\",\"game\":\"quake3\","
-	       "\"address\":\"10.66.0.2:27960\",\"players\":2,\"max_players\":8,"
+	       "\"host\":{\"id\":null,\"name\":null},"
+	       "\"address\":\"10.66.0.2:27960\",\"port\":27960,\"players\":2,\"max_players\":8,"
+	       "\"full\":false,"
 	       "\"map\":\"q3dm17\",\"mode\":null,\"password\":false,\"tags\":[\"ffa\"],"
-	       "\"created_at\":\"2026-01-31T12:00:00Z\",\"last_heartbeat_at\":null}");
+	       "\"created_at\":\"2026-01-31T12:00:00Z\",\"heartbeat_age_s\":7,"
+	       "\"own\":false,\"favourite\":false}");
+	server = (struct browser_server){.id = "1@aa00000000000000",
+					 .name = "a",
+					 .game = "g",
+					 .host = {0xaa},
+					 .host_name = "ana",
+					 .address = {.port = 9},
+					 .players = BROWSER_UNKNOWN,
+					 .max_players = BROWSER_UNKNOWN,
+					 .own = true,
+					 .favourite = true};
+	golden(view_server(&server),
+	       "{\"id\":\"1@aa00000000000000\",\"name\":\"a\",\"game\":\"g\","
+	       "\"host\":{\"id\":\"aa00000000000000\",\"name\":\"ana\"},"
+	       "\"address\":null,\"port\":9,\"players\":null,\"max_players\":null,"
+	       "\"full\":null,\"map\":null,\"mode\":null,\"password\":false,\"tags\":[],"
+	       "\"created_at\":null,\"heartbeat_age_s\":0,\"own\":true,\"favourite\":true}");
 }
 
 static void the_machine(void **state)

@@ -1,0 +1,60 @@
+#include "svc-api/member.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "svc-api/routes.h"
+#include "svc-api/view.h"
+
+struct snapshot *member_snapshot(const struct request *request, struct reply *reply)
+{
+	struct snapshot *snapshot = malloc(sizeof(*snapshot));
+
+	if (!snapshot) {
+		reply_json(reply, 500, NULL);
+		return NULL;
+	}
+	snapshot_take(snapshot, request->api->gather, request->api->service->run, SNAPSHOT_PEERS);
+	atomic_fetch_or(&request->api->seen, snapshot->answered);
+	if (snapshot->control)
+		return snapshot;
+	reply_failure(reply, SERVICE_CONTROL, &snapshot->control_error);
+	snapshot_clear(snapshot);
+	free(snapshot);
+	return NULL;
+}
+
+const struct control_member *member_find(const struct control_status *control, const char *name,
+					 struct reply *reply)
+{
+	const struct control_member *found = NULL;
+	char id[VIEW_ID_SIZE];
+	size_t n = 0;
+
+	for (size_t i = 0; i < control->n_members; i++) {
+		const struct control_member *member = &control->members[i];
+
+		if (strcmp(view_id(member->identity, id), name) == 0) {
+			found = member;
+			n = 1;
+			break;
+		}
+		if (strcmp(member->name, name) == 0) {
+			found = member;
+			n++;
+		}
+	}
+	if (n == 0)
+		reply_error(reply, 404, "not_found",
+			    "%s: nobody in the party has this name or id; `lanrage peers` lists "
+			    "them",
+			    name);
+	else if (n > 1)
+		reply_error(reply, 409, "ambiguous",
+			    "%s: %zu members have this name; use the id that `lanrage peers "
+			    "--json` shows",
+			    name, n);
+	else if (found->self)
+		reply_error(reply, 400, "bad_value", "%s: that is this machine itself", name);
+	return n == 1 && !found->self ? found : NULL;
+}

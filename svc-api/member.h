@@ -1,0 +1,16 @@
+/* member.h - the member that a request speaks of, by id or by name. */
+#ifndef LANRAGE_API_MEMBER_H
+#define LANRAGE_API_MEMBER_H
+
+#include "svc-api/snapshot.h"
+
+struct request;
+struct reply;
+
+/* The peers as they are now: to be cleared and freed. NULL with the reply made. */
+struct snapshot *member_snapshot(const struct request *request, struct reply *reply);
+/* By id, else by name, and never this machine itself. NULL with the reply made. */
+const struct control_member *member_find(const struct control_status *control, const char *name,
+					 struct reply *reply);
+
+#endif
