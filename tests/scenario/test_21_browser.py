@@ -1,0 +1,209 @@
+"""Game servers that one member runs are listed by the others.
+
+    server ──┐             ┌── a   runs game servers, which register at its own API
+             ├─ internet ──┤
+    relay ───┘             └── b   lists them
+
+One party for all stories; each leaves no game server behind.
+"""
+import contextlib
+import http.client
+import json
+import os
+import signal
+
+import pytest
+from lab.programs import wait_until
+from party import connect, start_party
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+PORT = 8666
+SOON_S = 30    # generous, and far below the 90 s after which all would vanish anyway
+ARENA = {"id": "arena", "name": "Ana's arena", "game": "quake3", "port": 27960, "players": 2, "max_players": 8,
+         "map": "q3dm17", "mode": "ffa", "tags": ["eu", "ffa"]}
+
+
+class Member:
+    def __init__(self, host):
+        self.host = host
+
+    def ask(self, method, path, body=None):
+        """(status, JSON) of the host's own API."""
+        with open(f"{self.host.run_dir}/token") as file:
+            headers = {"Authorization": f"Bearer {file.read().strip()}", "Content-Type": "application/json"}
+        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=20)
+        with self.host.netns.inside():
+            connection.connect()
+        with contextlib.closing(connection):
+            connection.request(method, f"/api/v1/{path}", body=json.dumps(body) if body is not None else None,
+                               headers=headers)
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+
+    def do(self, method, path, body=None):
+        status, answer = self.ask(method, path, body)
+        assert status in (200, 201), answer
+        return answer
+
+    @property
+    def me(self):
+        return self.host.lanrage("status")["self"]
+
+    def servers(self, query=""):
+        return self.do("GET", f"servers{query}")
+
+    def sees(self, condition, what):
+        """Waits until condition holds for the one list of servers, and returns that list."""
+        def look():
+            found = self.host.lanrage("servers")
+            return (found,) if condition(found) else None
+        return wait_until(look, SOON_S, f"{self.host.name}: {what}", interval=0.2)[0]
+
+    def kill(self, service):
+        """SIGKILL, and waits until the service is back and answers."""
+        before = self.do("GET", "status")["services"][service]
+        os.kill(before["pid"], signal.SIGKILL)
+
+        def back():
+            status, answer = self.ask("GET", "status")
+            now = answer["services"][service] if status == 200 else before
+            return now["restarts"] > before["restarts"] and now["state"] == "running"
+        wait_until(back, SOON_S, f"{self.host.name}: {service} is back")
+
+
+@pytest.fixture(scope="module")
+def party(module_lab):
+    server, relay, a, b = (module_lab.public(name) for name in ("server", "relay", "a", "b"))
+    start_party(server, relay, a, b)
+    connect(a, b)
+    return Member(a), Member(b)
+
+
+@pytest.fixture
+def friends(party):
+    a, b = party
+    assert a.servers() == [] and b.servers() == []
+    yield a, b
+    for member in party:
+        for server in member.servers():
+            if server["own"]:
+                member.do("DELETE", f"servers/{server['id']}")
+    for member in party:
+        member.sees(lambda found: found == [], "nothing is left")
+
+
+def ids(servers):
+    return [server["id"] for server in servers]
+
+
+def test_a_server_is_listed_by_the_other_member(friends):
+    """a registers a server: b lists it with a's name and address. Its players change, and it goes."""
+    a, b = friends
+    made = a.do("POST", "servers", ARENA)
+    a_id, a_ip = a.me["id"], a.me["virtual_ip"]
+    assert made["id"] == "arena" and made["own"] and made["address"] == f"{a_ip}:27960"
+    seen = b.sees(lambda found: len(found) == 1, "a's server")[0]
+    assert seen["id"] == f"arena@{a_id}" and not seen["own"]
+    assert seen["host"] == {"id": a_id, "name": "a"} and seen["address"] == f"{a_ip}:27960"
+    for key in ("name", "game", "players", "max_players", "map", "mode", "tags", "full", "password"):
+        assert seen[key] == made[key], key
+    assert 0 <= seen["heartbeat_age_s"] < 90
+    table = b.host.lanrage("servers", json=False)
+    assert "Ana's arena" in table and a_ip in table and all(len(line) <= 80 for line in table.splitlines())
+
+    a.do("POST", "servers/arena/players", {"players": 8})
+    seen = b.sees(lambda found: found and found[0]["players"] == 8, "the new players")[0]
+    assert seen["full"] and seen["max_players"] == 8
+    assert ids(b.servers("?game=QUAKE3&tag=x,ffa&search=ARENA")) == [seen["id"]]
+    assert ids(b.servers("?tag=x&tag=eu")) == [seen["id"]]
+    for query in ("?hide_full=true", "?game=other", "?tag=x", "?search=nobody", "?favourite=1"):
+        assert b.servers(query) == [], query
+    assert b.do("GET", f"servers/{seen['id']}")["players"] == 8
+
+    a.do("DELETE", "servers/arena")
+    b.sees(lambda found: found == [], "it is gone")
+
+
+def test_the_same_id_of_two_members_is_two_servers(friends):
+    """Both choose one id. Each keeps its own, and neither can touch the other's."""
+    a, b = friends
+    a.do("POST", "servers", ARENA)
+    b.do("POST", "servers", {**ARENA, "name": "Ben's arena", "port": 1234})
+    of_a, of_b = f"arena@{a.me['id']}", f"arena@{b.me['id']}"
+    a.sees(lambda found: ids(found) == ["arena", of_b], "both")
+    b.sees(lambda found: ids(found) == ["arena", of_a], "both")
+    assert a.do("GET", "servers/arena")["name"] == "Ana's arena"
+    assert a.do("GET", f"servers/{of_b}")["name"] == "Ben's arena"
+    for method, path, body in (("DELETE", of_a, None), ("POST", f"{of_a}/heartbeat", None),
+                               ("POST", f"{of_a}/players", {"players": 0})):
+        status, answer = b.ask(method, f"servers/{path}", body)
+        assert status == 403 and answer["error"]["code"] == "not_allowed", answer
+    b.do("DELETE", f"servers/{of_b}")
+    a.sees(lambda found: ids(found) == ["arena"], "a's alone")
+
+
+def test_what_must_not_be_listed_is_refused(friends):
+    """Each with words that name what is wrong."""
+    a, b = friends
+    b_ip = b.me["virtual_ip"]
+    for change, words in (({"name": "x\x1b[31m"}, "name"), ({"name": "x\u202egpj.exe"}, "name"), ({"name": " "}, "name"),
+                          ({"id": "arena@0123456789abcdef"}, "@"), ({"id": "x" * 64}, "id"), ({"map": "a\nb"}, "map"),
+                          ({"tags": ["a\u2066"]}, "tags"), ({"tags": ["x"] * 9}, "tags"), ({"port": 0}, "port"),
+                          ({"port": 65536}, "port"), ({"players": 65536}, "players"),
+                          ({"address": f"{b_ip}:27960"}, "address"), ({"address": f"{b_ip}:1"}, "port")):
+        status, answer = a.ask("POST", "servers", {**ARENA, **change})
+        assert status == 400 and words in answer["error"]["message"], (change, answer)
+    status, answer = a.ask("POST", "servers", {key: value for key, value in ARENA.items() if key != "port"})
+    assert status == 400 and "port" in answer["error"]["message"]
+    for path in ("servers/nothing/heartbeat", "servers/nothing", "servers/nothing/favourite"):
+        status, _ = a.ask("PUT" if path.endswith("favourite") else "POST" if path.endswith("heartbeat") else "GET", path)
+        assert status == 404, path
+    assert a.ask("GET", "servers?hide_full=perhaps")[0] == 400
+    big = {**ARENA, "tags": [f"{i}" * 63 for i in range(8)], "name": "x" * 127}
+    a.do("POST", "servers", {**big, "id": "0"})
+    status, answer = a.ask("POST", "servers", {**big, "id": "1"})
+    assert status == 409 and "shorter" in answer["error"]["message"]
+    b.sees(lambda found: [server["name"] for server in found] == ["x" * 127], "what was let in")
+
+
+def test_restarts_lose_nothing(friends):
+    """
+    b marks a's server as a favourite. Then browsers and a's control are killed: the server, the time of its
+    registration and the mark are all still there, and news still pass. A file that was damaged stops nobody.
+    """
+    a, b = friends
+    a.do("POST", "servers", ARENA)
+    created = a.servers()[0]["created_at"]
+    seen = b.sees(lambda found: len(found) == 1, "a's server")[0]
+    b.do("PUT", f"servers/{seen['id']}/favourite")
+    assert ids(b.servers("?favourite=1")) == [seen["id"]]
+
+    b.kill("browser")
+    b.sees(lambda found: ids(found) == [seen["id"]] and found[0]["favourite"], "the favourite")
+    a.kill("browser")
+    assert [server["created_at"] for server in a.servers()] == [created]
+    a.do("POST", "servers/arena/players", {"players": 3})
+    b.sees(lambda found: found and found[0]["players"] == 3, "3 players")
+    a.kill("control")
+    a.do("POST", "servers/arena/players", {"players": 4})
+    b.sees(lambda found: found and found[0]["players"] == 4, "4 players")
+    b.do("DELETE", f"servers/{seen['id']}/favourite")
+    assert b.servers("?favourite=1") == []
+
+    path = f"{b.host.state_dir}/browser/servers"
+    os.truncate(path, os.path.getsize(path) - 1)
+    b.kill("browser")
+    b.sees(lambda found: ids(found) == [seen["id"]] and not found[0]["favourite"], "a's server")
+    assert os.path.exists(f"{path}.bad")
+
+
+def test_servers_go_with_their_member(party):
+    """a leaves the party: its server is gone from b's list long before its last heartbeat is 90 s old."""
+    a, b = party
+    a.do("POST", "servers", ARENA)
+    b.sees(lambda found: len(found) == 1, "a's server")
+    a.do("POST", "party/leave")
+    b.sees(lambda found: found == [], "it is gone")
+    alone = a.servers()
+    assert ids(alone) == ["arena"] and alone[0]["address"] is None and alone[0]["port"] == 27960
