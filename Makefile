@@ -36,6 +36,9 @@ SERVICE := $(COMMON) $(addprefix common/,loop.c service.c bus.c bus_server.c bus
 	envelope.c pb.c)
 WIREGUARD := $(addprefix svc-dataplane/,aead.c noise.c cookie.c replay.c timers.c session.c frame.c)
 RENDEZVOUS := $(addprefix svc-control/,rendezvous_codec.c websocket.c login.c)
+RENDEZVOUS_ENGINE := svc-nat/stun.c svc-nat/relay/ticket.c $(addprefix svc-control/server/, \
+	service.c dispatch.c session.c admission.c authority.c parties.c invites.c renewals.c \
+	relays.c presence.c limits.c lease.c store_sqlite.c signing.c listener.c stunport.c)
 
 SRC_lanraged := $(COMMON) $(wildcard deploy/launcher/*.c)
 LIB_lanraged := -lcap-ng -linih
@@ -59,8 +62,8 @@ SRC_lanrage-control := $(SERVICE) $(RENDEZVOUS) $(addprefix svc-control/, \
 	main.c service.c dispatch.c codec.c keyholder.c code.c invite.c announcement.c \
 	sealed_codec.c database.c settings.c party.c rendezvous.c operation.c membership.c \
 	hosting.c arrival.c farewell.c tickets.c handover.c announce.c generation.c renewal.c \
-	gossip.c gossip_codec.c) svc-dataplane/codec.c \
-	svc-nat/codec.c svc-nat/relay/ticket.c
+	gossip.c gossip_codec.c beacon.c lan.c local.c) $(RENDEZVOUS_ENGINE) \
+	svc-dataplane/codec.c svc-nat/codec.c
 PB_lanrage-control  := ipc dataplane nat control rendezvous
 LIB_lanrage-control := $(call pkg,$(LIBS_BUS) libwebsockets sqlite3) $(NNG) -lpthread
 
@@ -88,10 +91,8 @@ SRC_lanrage := common/error.c common/text.c svc-api/clean.c svc-api/logtail.c \
 	$(wildcard svc-api/cli/*.c)
 LIB_lanrage := $(call pkg,libcurl jansson)
 
-SRC_lanrage-server := $(COMMON) common/loop.c common/service.c $(RENDEZVOUS) svc-nat/stun.c \
-	svc-nat/relay/ticket.c $(addprefix svc-control/server/, \
-	main.c service.c dispatch.c session.c admission.c authority.c parties.c invites.c renewals.c \
-	relays.c presence.c limits.c lease.c store_sqlite.c signing.c listener.c stunport.c)
+SRC_lanrage-server := $(COMMON) common/loop.c common/service.c $(RENDEZVOUS) $(RENDEZVOUS_ENGINE) \
+	svc-control/server/main.c
 PB_lanrage-server  := rendezvous
 LIB_lanrage-server := $(call pkg,$(LIBS_SERVER)) -linih
 

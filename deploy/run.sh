@@ -91,12 +91,11 @@ up() {
 	"${ADMIN[@]}" status
 	echo
 	echo "Running. The page: $("${ADMIN[@]}" ui)"
+	echo "Next: sudo $BUILD/bin/lanrage party create NAME    to begin a party and get its code"
+	echo "      sudo $BUILD/bin/lanrage join CODE            to come to a friend's"
 	if ! grep -q '^url *=' "$CONFIG"; then
-		echo "Next: say where your server is, sudo make up SERVER=ws://HOST:8667"
-		echo "      (anybody with a public address runs one with: make up-server)"
-	else
-		echo "Next: sudo $BUILD/bin/lanrage party create NAME    to begin a party and get its code"
-		echo "      sudo $BUILD/bin/lanrage join CODE            to come to a friend's"
+		echo "Without a server that is for one LAN. To play over the internet:"
+		echo "      sudo make up SERVER=ws://HOST:8667           where somebody ran: make up-server"
 	fi
 	echo "      sudo make down                     to stop"
 }

@@ -37,7 +37,7 @@ static const struct body_field settings_body[] = {
 	{NULL, BODY_TEXT, false, 0},
 };
 static const struct body_field server_body[] = {
-	{"id", BODY_TEXT, false, BROWSER_ID_MAX},
+	{"id", BODY_TEXT, false, BROWSER_OWN_ID_MAX},
 	{"name", BODY_TEXT, true, BROWSER_NAME_MAX},
 	{"game", BODY_TEXT, true, BROWSER_WORD_MAX},
 	{"port", BODY_NUMBER, false, UINT16_MAX},

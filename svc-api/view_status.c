@@ -117,9 +117,7 @@ static json_t *view_services(const struct snapshot *snapshot)
 
 json_t *view_status(const struct snapshot *snapshot)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "party",
-			 view_party(snapshot->control), "notice",
-			 snapshot->control ? view_text(snapshot->control->notice) : json_null(),
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "party", view_party(snapshot->control),
 			 "self", view_self(snapshot), "server", view_rendezvous(snapshot->control),
 			 "relay", view_chosen_relay(snapshot->nat), "nat", view_nat(snapshot->nat),
 			 "services", view_services(snapshot));
@@ -201,7 +199,8 @@ json_t *view_network(const struct snapshot *snapshot)
 
 	json_object_set_new(server, "reason",
 			    control ? view_text(control->server_reason) : json_null());
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "up",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "notice",
+			 control ? view_text(control->notice) : json_null(), "up",
 			 control ? json_boolean(control->up) : json_null(), "local",
 			 control ? json_boolean(control->local) : json_null(), "interface",
 			 view_interface(snapshot->dataplane), "server", server, "relays",

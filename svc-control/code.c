@@ -55,8 +55,11 @@ static const char *code_split_link(const char *text, char url[CONTROL_URL_MAX])
 	slash = strchr(rest, '/');
 	if (!slash || slash == rest || strcspn(rest, " @?#\"'<>") < (size_t)(slash - rest))
 		return NULL;
-	if (snprintf(url, CONTROL_URL_MAX, "%s://%.*s", scheme, (int)(slash - rest), rest) >=
-	    CONTROL_URL_MAX)
+	if ((size_t)(slash - rest) == strlen(CODE_LOCAL) &&
+	    strncmp(rest, CODE_LOCAL, strlen(CODE_LOCAL)) == 0)
+		snprintf(url, CONTROL_URL_MAX, "%s", CODE_LOCAL);
+	else if (snprintf(url, CONTROL_URL_MAX, "%s://%.*s", scheme, (int)(slash - rest), rest) >=
+		 CONTROL_URL_MAX)
 		return NULL;
 	return slash + 1;
 }
@@ -101,6 +104,8 @@ char *code_link(const struct code *code, const char *url, char link[CONTROL_CODE
 	} else if (strncmp(url, "wss://", 6) == 0) {
 		scheme = "lanrages";
 		url += 6;
+	} else if (strcmp(url, CODE_LOCAL) == 0) {
+		scheme = "lanrage";
 	}
 	if (!scheme)
 		return link;

@@ -20,7 +20,7 @@ static const char schema[] =
 	" own_name TEXT NOT NULL, server_url TEXT NOT NULL, prefix INTEGER NOT NULL,"
 	" prefix_length INTEGER NOT NULL, proof BLOB,"
 	" change INTEGER NOT NULL, has_key INTEGER NOT NULL, key_id BLOB NOT NULL,"
-	" signer BLOB NOT NULL, voucher BLOB, local INTEGER NOT NULL);"
+	" signer BLOB NOT NULL, voucher BLOB, local INTEGER NOT NULL, beacon_key BLOB NOT NULL);"
 	"CREATE TABLE member (identity BLOB PRIMARY KEY, wireguard_key BLOB NOT NULL,"
 	" number INTEGER NOT NULL, lease INTEGER NOT NULL, address INTEGER NOT NULL,"
 	" present INTEGER NOT NULL, listed INTEGER NOT NULL, sequence INTEGER NOT NULL,"
@@ -56,9 +56,9 @@ static const char *const statements[STATEMENTS] = {
 	[SET_COUNTER] = "INSERT OR REPLACE INTO counter VALUES (?1, ?2)",
 	[GET_PARTY] = "SELECT id, key, generation, host, name, own_name, server_url, prefix,"
 		      " prefix_length, proof, change, has_key, key_id, signer,"
-		      " voucher, local FROM party",
+		      " voucher, local, beacon_key FROM party",
 	[SET_PARTY] = "INSERT OR REPLACE INTO party VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-		      " ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+		      " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
 	[SET_MEMBER] = "INSERT OR REPLACE INTO member VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
 		       " ?9)",
 	[REMOVE_MEMBER] = "DELETE FROM member WHERE identity = ?1",
@@ -433,6 +433,7 @@ static bool database_read_party(sqlite3_stmt *s, struct database_party *party)
 	       (!party->has_proof || column_proof(s, 9, &party->proof)) &&
 	       column_blob(s, 12, party->trust.key_id, 32) &&
 	       column_blob(s, 13, party->trust.signer, 32) &&
+	       column_blob(s, 16, party->beacon_key, sizeof(party->beacon_key)) &&
 	       (!party->has_voucher || column_blob(s, 14, party->voucher, sizeof(party->voucher)));
 }
 
@@ -482,6 +483,7 @@ int database_set_party(struct database *database, const struct database_party *p
 	if (party->has_voucher)
 		bind_blob(s, 15, party->voucher, sizeof(party->voucher));
 	bind_number(s, 16, party->local);
+	bind_blob(s, 17, party->beacon_key, sizeof(party->beacon_key));
 	return database_write(database, s, "store the party");
 }
 

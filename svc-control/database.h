@@ -47,6 +47,7 @@ struct database_party {
 	char own_name[CONTROL_NAME_MAX];
 	char server_url[CONTROL_URL_MAX]; /* where it was made or joined */
 	bool local;			  /* without a server: the host's machine is it */
+	uint8_t beacon_key[32];		  /* by which that is found (beacon.h) */
 	struct addr_prefix prefix;
 	bool has_proof;		   /* these two as in struct announcement */
 	struct invite_proof proof; /* own */

@@ -32,6 +32,7 @@ static ssize_t hosting_seal_invite(struct control *control, uint8_t sealed[RENDE
 	memcpy(secret->party_name, record->name, sizeof(secret->party_name));
 	memcpy(secret->party_key, record->trust.party_key, 32);
 	memcpy(secret->host, record->trust.host, 32);
+	memcpy(secret->beacon_key, record->beacon_key, sizeof(secret->beacon_key));
 	secret->prefix = record->prefix;
 	secret->proof.generation = record->trust.generation;
 	r = invite_sign_prefix(secret, &control->keyholder);
@@ -70,7 +71,9 @@ void hosting_answer_invite(struct control *control)
 	ssize_t length;
 
 	snprintf(invite.code, sizeof(invite.code), "%s", operation->code.text);
-	code_link(&operation->code, control->party.record.server_url, invite.link);
+	code_link(&operation->code,
+		  control->party.record.local ? CODE_LOCAL : control->party.record.server_url,
+		  invite.link);
 	length = control_invite_encode(&invite, &bytes);
 	sodium_memzero(&invite, sizeof(invite));
 	if (length < 0) {

@@ -42,6 +42,7 @@ struct invite_secret {
 	char party_name[CONTROL_NAME_MAX];
 	uint8_t party_key[32];
 	uint8_t host[32];
+	uint8_t beacon_key[32]; /* beacon.h */
 	uint8_t seed[32];
 	struct invite_proof proof; /* invite_signature is zero */
 	struct addr_prefix prefix;

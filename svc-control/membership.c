@@ -16,13 +16,14 @@
 static int membership_forget(struct control *control, bool tell_server)
 {
 	const struct database_party *record = &control->party.record;
+	bool own_server = record->local && party_is_host(&control->party);
 	struct farewell_party party;
 	int r;
 
 	memcpy(party.party_id, record->trust.party_id, sizeof(party.party_id));
 	memcpy(party.server_url, record->server_url, sizeof(party.server_url));
 	r = party_forget(&control->party);
-	if (tell_server)
+	if (tell_server && !own_server)
 		farewell_owe(control, &party);
 	tickets_forget(control);
 	handover_push(control);
@@ -198,8 +199,22 @@ static int membership_make_party(struct control *control, const struct control_c
 	record->trust.has_key = true;
 	randombytes_buf(record->trust.party_id, sizeof(record->trust.party_id));
 	randombytes_buf(record->trust.party_key, sizeof(record->trust.party_key));
+	randombytes_buf(record->beacon_key, sizeof(record->beacon_key));
 	memcpy(record->trust.host, control->keyholder.identity, 32);
 	memcpy(record->trust.signer, control->keyholder.identity, 32);
+	return 0;
+}
+
+/* Where it is to meet: at the server, or, where there is none or `local` is wished, here. */
+static int membership_choose_place(struct control *control, bool local, struct error *error)
+{
+	struct operation *operation = &control->operation;
+
+	control_server_url(control, operation->server_url);
+	operation->record.local = local || *operation->server_url == 0;
+	if (operation->record.local && local_start(control, operation->server_url, error) < 0)
+		return error->code;
+	control_choose_server(control);
 	return 0;
 }
 
@@ -211,17 +226,11 @@ void membership_create(struct control *control, struct bus_call *call,
 
 	if (!membership_begin(control, OPERATION_CREATE, call))
 		return;
-	if (wish->local) {
-		operation_fail(control, -ENOTSUP,
-			       "a party without a server is not possible in this version; run "
-			       "`lanrage-server` on one machine and set server_url");
-		return;
-	}
-	if (membership_make_party(control, wish, &error) < 0) {
+	if (membership_make_party(control, wish, &error) < 0 ||
+	    membership_choose_place(control, wish->local, &error) < 0) {
 		operation_fail_error(control, &error);
 		return;
 	}
-	control_server_url(control, operation->server_url);
 	operation->ttl_s = hosting_ttl(control, 0);
 	operation->once = false;
 	code_make(&operation->code);
@@ -229,6 +238,8 @@ void membership_create(struct control *control, struct bus_call *call,
 }
 
 /* ---- join */
+
+#define LOOK_AROUND_MS 1500 /* for a code that the server does not know */
 
 static void membership_send_join(struct control *control)
 {
@@ -244,15 +255,29 @@ static void membership_send_join(struct control *control)
 	record->trust.generation = secret->proof.generation;
 	record->trust.has_key = true;
 	memcpy(record->name, secret->party_name, sizeof(record->name));
+	memcpy(record->beacon_key, secret->beacon_key, sizeof(record->beacon_key));
+	record->local = operation->searching;
+	operation->searching = false;
+	loop_timer_stop(&operation->timer);
 	record->prefix = secret->prefix;
 	record->has_proof = true;
 	invite_use(&record->proof, secret, control->keyholder.identity, control->wireguard_key);
 	membership_enter(control);
+	local_update(control);
 	frame.join_party.has_invite = true;
 	memcpy(frame.join_party.invite_key, record->proof.invite_key, 32);
 	memcpy(frame.join_party.signature, record->proof.invite_signature, 64);
 	memcpy(frame.join_party.wireguard_key, control->wireguard_key, 32);
 	membership_request(control, &frame, membership_settle);
+}
+
+static void membership_get_invite(struct control *control);
+
+/* A host on the LAN that does not have it, or lies. */
+static void membership_ask_next(struct control *control)
+{
+	control->operation.go_on = membership_get_invite;
+	local_next(control);
 }
 
 static void membership_open_invite(struct control *control,
@@ -265,7 +290,9 @@ static void membership_open_invite(struct control *control,
 		r = invite_open(&operation->secret, &operation->keys,
 				clock_wall_us() / CLOCK_SECOND, frame->invite.sealed.bytes,
 				frame->invite.sealed.length);
-	if (r == -EKEYEXPIRED)
+	if (operation->searching && (r == -EBADMSG || r == -EKEYREJECTED))
+		membership_ask_next(control);
+	else if (r == -EKEYEXPIRED)
 		operation_fail(control, r, "this code has expired; ask the host for a new one");
 	else if (r < 0)
 		operation_fail(control, r,
@@ -275,20 +302,31 @@ static void membership_open_invite(struct control *control,
 		membership_send_join(control);
 }
 
+static void membership_no_invite(struct control *control, const struct error *error)
+{
+	struct operation *operation = &control->operation;
+
+	if (operation->searching && error->code == -ENOTCONN)
+		operation->go_on = membership_get_invite; /* of whoever is next */
+	else if (operation->searching)
+		membership_ask_next(control);
+	else if (error->code == -ENOENT && !operation->url_is_new)
+		operation_search(control, membership_get_invite, LOOK_AROUND_MS);
+	else if (error->code == -ENOENT)
+		operation_fail(control, -ENOENT,
+			       "the server of this link has no party with this code: it was "
+			       "mistyped or has expired; ask the host for a new one");
+	else
+		operation_fail_error(control, error);
+}
+
 static void membership_got_invite(void *data, const struct error *error,
 				  const struct rendezvous_server_frame *frame)
 {
-	struct control *control = data;
-
-	if (error && error->code == -ENOENT)
-		operation_fail(
-			control, -ENOENT,
-			"no party has this code: it was mistyped, has expired, or belongs to "
-			"another server; ask the host for a new one");
-	else if (error)
-		operation_fail_error(control, error);
+	if (error)
+		membership_no_invite(data, error);
 	else
-		membership_open_invite(control, frame);
+		membership_open_invite(data, frame);
 }
 
 static void membership_get_invite(struct control *control)
@@ -310,10 +348,11 @@ static int membership_read_code(struct control *control, const char *text, struc
 		return error_set(error, -EINVAL,
 				 "that is no code: codes look like KQ7M-3ZT9-HX2F, links like "
 				 "lanrage://HOST:PORT/CODE");
-	if (!*url) {
+	if (!*url)
 		control_server_url(control, operation->server_url);
+	operation->searching = strcmp(url, CODE_LOCAL) == 0 || (!*url && !*operation->server_url);
+	if (!*url || operation->searching)
 		return 0;
-	}
 	operation->url_is_new = true;
 	memcpy(operation->server_url, url, sizeof(url));
 	return websocket_url_parse(&parts, url, error);
@@ -329,6 +368,10 @@ void membership_join(struct control *control, struct bus_call *call,
 	if (membership_read_code(control, wish->code, &error) < 0 ||
 	    membership_own_name(control, wish->own_name, &error) < 0) {
 		operation_fail_error(control, &error);
+		return;
+	}
+	if (control->operation.searching) {
+		operation_search(control, membership_get_invite, OPERATION_SERVER_MS);
 		return;
 	}
 	control_choose_server(control);

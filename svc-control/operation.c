@@ -97,7 +97,8 @@ static void operation_go_on(struct control *control)
 	    rendezvous_state(control->rendezvous) != CONTROL_SERVER_CONNECTED)
 		return;
 	operation->go_on = NULL;
-	loop_timer_stop(&operation->timer);
+	if (!operation->searching)
+		loop_timer_stop(&operation->timer);
 	go_on(control);
 }
 
@@ -112,7 +113,12 @@ static void operation_server_timeout(void *data)
 	const char *reason = rendezvous_reason(control->rendezvous);
 	struct error error;
 
-	if (rendezvous_state(control->rendezvous) == CONTROL_SERVER_CONNECTED)
+	if (control->operation.searching)
+		error_set(
+			&error, -ENOENT,
+			"no party here has this code: it was mistyped, has expired, or belongs to "
+			"another server or network; ask the host for a new one, or for the link");
+	else if (rendezvous_state(control->rendezvous) == CONTROL_SERVER_CONNECTED)
 		error_set(&error, -EAGAIN, "the data plane is not up yet; see `lanrage doctor`");
 	else
 		error_set(&error, -ENOTCONN,
@@ -194,20 +200,33 @@ static int operation_derive(struct control *control)
 	return r;
 }
 
-void operation_wait(struct control *control, operation_step go_on)
+static void operation_wait_for(struct control *control, operation_step go_on, uint64_t ms)
 {
 	struct operation *operation = &control->operation;
 
-	if (rendezvous_state(control->rendezvous) == CONTROL_SERVER_NONE) {
-		operation_fail_without_server(control);
-		return;
-	}
-	if (operation_derive(control) < 0) {
+	if (!operation->derived && !operation->derivation && operation_derive(control) < 0) {
 		operation_fail(control, -ENOMEM, "out of memory");
 		return;
 	}
 	operation->go_on = go_on;
-	loop_timer_start(&control->loop, &operation->timer, OPERATION_SERVER_MS, 0,
-			 operation_server_timeout, control);
-	rendezvous_hurry(control->rendezvous);
+	loop_timer_start(&control->loop, &operation->timer, ms, 0, operation_server_timeout,
+			 control);
+	if (operation->searching)
+		local_search(control);
+	else
+		rendezvous_hurry(control->rendezvous);
+}
+
+void operation_wait(struct control *control, operation_step go_on)
+{
+	if (rendezvous_state(control->rendezvous) == CONTROL_SERVER_NONE)
+		operation_fail_without_server(control);
+	else
+		operation_wait_for(control, go_on, OPERATION_SERVER_MS);
+}
+
+void operation_search(struct control *control, operation_step go_on, uint64_t ms)
+{
+	control->operation.searching = true;
+	operation_wait_for(control, go_on, ms);
 }

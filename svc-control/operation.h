@@ -5,7 +5,8 @@
  * party that works, or in none. The steps themselves are in membership.h, hosting.h and renewal.h:
  *
  *   create: server? code -> CreateParty -> PutInvite -> store -> interface has its address
- *   join:   server? code -> GetInvite -> open -> JoinParty -> store -> interface
+ *   join:   server? code -> GetInvite -> open -> JoinParty -> store -> interface; a code that the
+ *           server does not know, or that is for no server, is asked for on the LAN
  *   invite: server? code -> PutInvite
  *   revoke: server? code -> RevokeInvite
  *   leave:  hand over, if host -> LeaveParty -> forget
@@ -57,6 +58,7 @@ struct operation {
 	bool url_is_new;		  /* from a link: kept as the setting on success */
 	bool name_is_new;		  /* likewise record.own_name */
 	bool once;
+	bool searching; /* join: for a party on the LAN that has the code (local.h) */
 	uint32_t ttl_s;
 	/* what it makes; both hold the party's key */
 	struct invite_secret secret;
@@ -73,6 +75,8 @@ bool operation_begin(struct control *control, enum operation_kind kind, struct b
 /* Calls go_on once the server is ready and the keys of operation.code are there; fails if not. The
  * server to be used is chosen already. */
 void operation_wait(struct control *control, operation_step go_on);
+/* Likewise, at whichever host on the LAN is ready; its step may call local_next(). */
+void operation_search(struct control *control, operation_step go_on, uint64_t ms);
 /* The server is ready, or the WireGuard key is there: goes on if that was waited for. */
 void operation_server_ready(struct control *control);
 

@@ -182,7 +182,8 @@ static void rendezvous_add_stun_server(struct rendezvous *rendezvous, const stru
 	memcpy(&sa, info->ai_addr, info->ai_addrlen);
 	addr = addr_from_sockaddr(&sa);
 	addr.port = rendezvous->stun_port;
-	if (addr_is_sendable(&addr)) /* a server without STUN says port 0 */
+	/* a server without STUN says port 0; one on this machine sees nothing of the network */
+	if (addr_is_sendable(&addr) && !addr_is_loopback(&addr))
 		rendezvous->stun_servers[rendezvous->n_stun_servers++] = addr;
 }
 

@@ -158,6 +158,7 @@ static void renewal_spread(struct control *control)
 	gossip_renew(control);
 	announce_soon(control);
 	tickets_fetch(control);
+	control_choose_server(control); /* a local party has another host, perhaps */
 	control_resume(control);
 	control_changed(control);
 	if (is_own(control, trust->host) && !is_own(control, trust->signer))

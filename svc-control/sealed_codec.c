@@ -28,6 +28,7 @@ ssize_t sealed_secret_pack(const struct invite_secret *secret, uint8_t *bytes, s
 	message.party_key = pb_view(secret->party_key, 32);
 	message.generation = secret->proof.generation;
 	message.host = pb_view(secret->host, 32);
+	message.beacon_key = pb_view(secret->beacon_key, 32);
 	message.seed = pb_view(secret->seed, 32);
 	message.expires_s = secret->proof.expires_s;
 	message.uses = secret->proof.uses;
@@ -59,6 +60,7 @@ static bool take_secret(struct invite_secret *secret, const Lanrage__Control__In
 	       take_name(message->party_name, secret->party_name, sizeof(secret->party_name)) &&
 	       pb_take(&message->party_key, secret->party_key, 32) &&
 	       pb_take(&message->host, secret->host, 32) &&
+	       pb_take(&message->beacon_key, secret->beacon_key, 32) &&
 	       pb_take(&message->seed, secret->seed, 32) &&
 	       pb_take(&message->host_signature, secret->proof.host_signature, 64) &&
 	       pb_take(&message->prefix_signature, secret->prefix_signature, 64) &&

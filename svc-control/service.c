@@ -32,7 +32,7 @@ void control_server_url(const struct control *control, char url[CONTROL_URL_MAX]
 
 	if (control->party.joined) {
 		snprintf(url, CONTROL_URL_MAX, "%s", control->party.record.server_url);
-	} else if (*control->operation.server_url) {
+	} else if (*control->operation.server_url || control->operation.searching) {
 		snprintf(url, CONTROL_URL_MAX, "%s", control->operation.server_url);
 	} else {
 		settings_get(&control->settings, SETTING_SERVER_URL, value);
@@ -46,6 +46,7 @@ void control_choose_server(struct control *control)
 	char url[CONTROL_URL_MAX];
 	struct error error;
 
+	local_update(control);
 	control_server_url(control, url);
 	if (*url == 0 || (control->party.settled && !control_is_up(control)))
 		rendezvous_disconnect(control->rendezvous);
@@ -64,6 +65,7 @@ static void on_server_state(void *data, enum control_server_state state, const c
 		party_set_offline(&control->party);
 		renewal_forget_server(control);
 	}
+	local_update(control);
 	control_changed(control);
 }
 
@@ -283,6 +285,7 @@ static void control_init(struct control *control)
 	tickets_init(control);
 	gossip_init(control);
 	renewal_init(control);
+	local_init(control);
 }
 
 static int control_start(struct control *control, struct error *error)
@@ -328,6 +331,7 @@ static void control_stop(struct control *control)
 	tickets_deinit(control);
 	gossip_deinit(control);
 	renewal_deinit(control);
+	local_deinit(control);
 	loop_timer_stop(&control->lease_timer);
 	loop_timer_stop(&control->sweep_timer);
 	loop_timer_stop(&control->wireguard_timer);

@@ -22,6 +22,7 @@
 #include "svc-control/handover.h"
 #include "svc-control/hosting.h"
 #include "svc-control/keyholder.h"
+#include "svc-control/local.h"
 #include "svc-control/membership.h"
 #include "svc-control/operation.h"
 #include "svc-control/party.h"
@@ -48,6 +49,7 @@ struct control {
 	struct tickets tickets;
 	struct gossip gossip;
 	struct renewal renewal;
+	struct local local;
 	char notice[CONTROL_REASON_MAX]; /* of control_status */
 	bool has_wireguard_key;
 	uint8_t wireguard_key[DATAPLANE_KEY_SIZE];

@@ -58,9 +58,9 @@ enum dataplane_event {
 				    * every new session, too */
 	DATAPLANE_EVENT_RELAY,	   /* struct dataplane_key: a relay's binding changed */
 	DATAPLANE_EVENT_REFLEXIVE, /* (): the list of own addresses seen by peers changed */
+	DATAPLANE_EVENT_INTERFACE, /* (): interface went up or down, or its address changed */
 	DATAPLANE_EVENT_NOTE,	   /* (): there are notes to take. Never what they say: more than
 				    * control hear this */
-	DATAPLANE_EVENT_INTERFACE, /* (): interface went up or down, or its address changed */
 };
 
 struct dataplane_revision {

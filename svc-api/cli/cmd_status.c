@@ -20,10 +20,20 @@ static void print_party(const json_t *status)
 	else
 		say_field("party", "none; begin one with `lanrage party create NAME`, or come to "
 				   "a friend's with `lanrage join CODE`");
-	if (*text_at(status, "notice"))
-		say_field("notice", "%s", text_at(status, "notice"));
 	say_field("you", "%s", text_at(self, "name"));
 	say_field("address", "%s", text_at(self, "virtual_ip"));
+}
+
+/* What last happened to the party is no part of its status. */
+static void print_notice(const struct invocation *invocation)
+{
+	struct answer answer;
+
+	if (say_ask(invocation, "GET", "network", NULL, &answer) != 0)
+		return;
+	if (*text_at(answer.json, "notice"))
+		say_field("notice", "%s", text_at(answer.json, "notice"));
+	client_clear(&answer);
 }
 
 static void print_ways(const json_t *status)
@@ -38,7 +48,8 @@ static void print_ways(const json_t *status)
 			  strcmp(text_at(server, "state"), "none") == 0 ? "not in use now"
 									: text_at(server, "state"));
 	else if (strcmp(text_at(server, "state"), "none") == 0)
-		say_field("server", "none set; `lanrage settings server_url ws://HOST:PORT`");
+		say_field("server", "none set: parties are for this network; `lanrage settings "
+				    "server_url ws://HOST:PORT` for others");
 	else
 		say_field("server", "%s", "");
 	if (json_is_object(relay))
@@ -89,6 +100,7 @@ static int show_status(const struct invocation *invocation, const char *method, 
 		say_json(&answer);
 	} else {
 		print_party(answer.json);
+		print_notice(invocation);
 		print_ways(answer.json);
 		print_services(json_object_get(answer.json, "services"));
 	}

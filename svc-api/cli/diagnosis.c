@@ -89,11 +89,9 @@ static void judge_server(struct diagnosis *diagnosis, const json_t *server)
 	else if (is_at(server, "state", "none") && *url)
 		diagnosis_add(diagnosis, "server", NULL, "%s, not in use while disconnected", url);
 	else if (is_at(server, "state", "none"))
-		diagnosis_add(diagnosis, "server",
-			      "`lanrage settings server_url ws://HOST:PORT`, or join by a "
-			      "lanrage:// link; whoever has a public address runs one with `make "
-			      "up-server`",
-			      "no server is set, so friends cannot be met");
+		diagnosis_add(diagnosis, "server", NULL,
+			      "none is set: parties are for this network; for friends elsewhere "
+			      "`lanrage settings server_url ws://HOST:PORT`");
 	else if (json_is_null(json_object_get(server, "state")))
 		diagnosis_add(diagnosis, "server", "see the line control above",
 			      "unknown: the control service does not answer");
@@ -121,7 +119,7 @@ static void judge_relay(struct diagnosis *diagnosis, const json_t *relays, bool 
 			refused = relay;
 	}
 	if (!wanted)
-		diagnosis_add(diagnosis, "relay", NULL, "not needed outside a party");
+		diagnosis_add(diagnosis, "relay", NULL, "not needed now");
 	else if (refused)
 		diagnosis_add(diagnosis, "relay", "tell whoever runs the relay", "%s refuses: %s",
 			      text_at(refused, "name"), text_at(refused, "reason"));
@@ -177,7 +175,8 @@ void diagnosis_judge(struct diagnosis *diagnosis, const json_t *status, const js
 	judge_server(diagnosis, json_object_get(network, "server"));
 	judge_party(diagnosis, json_object_get(status, "self"), in_party, up);
 	judge_interface(diagnosis, json_object_get(network, "interface"), in_party && up);
-	judge_relay(diagnosis, json_object_get(network, "relays"), in_party && up);
+	judge_relay(diagnosis, json_object_get(network, "relays"),
+		    in_party && up && !json_is_true(json_object_get(network, "local")));
 	judge_nat(diagnosis, json_object_get(network, "nat"));
 }
 

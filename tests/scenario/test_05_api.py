@@ -225,12 +225,14 @@ def test_settings_round_trip(machine):
     assert machine.ask("PATCH", "/api/v1/settings", {"peer_name": "", "invite_ttl": ""}).json == before
 
 
-def test_without_a_server_create_and_join_say_so(machine):
-    for path, body in (("party", {"name": "lan"}), ("party/join", {"code": "KQ7M-3ZT9-HX2F"})):
-        begun = time.monotonic()
-        answer = machine.post(path, body)
-        assert answer.status == 503 and "server" in answer.error[1], answer.error
-        assert time.monotonic() - begun < 11
+def test_where_there_is_no_party_create_and_join_say_so(machine):
+    for url, status in (("ws://127.0.0.1:9", 503), ("", 404)):
+        assert machine.ask("PATCH", "/api/v1/settings", {"server_url": url}).status == 200
+        for path, body in (("party", {"name": "lan"}), ("party/join", {"code": "KQ7M-3ZT9-HX2F"}))[not url:]:
+            begun = time.monotonic()
+            answer = machine.post(path, body)
+            assert answer.status == status and "server" in answer.error[1], answer.error
+            assert time.monotonic() - begun < 11
     assert machine.post("party/join", {"code": "nonsense"}).status == 400
     assert machine.post("party/leave").status == 404
     assert machine.post("party/invite", {}).status == 404
@@ -284,12 +286,14 @@ def test_cli_prints_what_the_api_says(machine):
 
 
 def test_cli_exit_codes_and_words(machine):
+    assert machine.cli("settings", "server_url", "ws://127.0.0.1:9").returncode == 0
     done = machine.cli("party", "create", "lan")
     assert done.returncode == 1 and done.stdout == "" and "server" in done.stderr
-    for words in (["leave"], ["invite"], ["settings", "up", "maybe"], ["ping", "nobody"], ["settings", "nothing"]):
+    assert machine.cli("settings", "server_url", "").returncode == 0
+    for words in (["leave"], ["invite"], ["kick", "lee"], ["settings", "up", "maybe"], ["ping", "nobody"], ["settings", "nothing"]):
         done = machine.cli(*words)
         assert done.returncode == 1 and done.stdout == "" and done.stderr.startswith("lanrage: "), words
-    for words in ([], ["bogus"], ["party"], ["join"], ["status", "now"], ["status", "--once"], ["kick", "lee"],
+    for words in ([], ["bogus"], ["party"], ["join"], ["status", "now"], ["status", "--once"], ["kick"],
                   ["invite", "--ttl", "soon"]):
         done = machine.cli(*words)
         assert done.returncode == 2 and "usage: lanrage" in done.stderr and done.stdout == "", words
@@ -309,14 +313,18 @@ def test_cli_ui_and_logs(machine):
     assert json.loads(machine.cli("logs", "--json", "-n", "3").stdout)["lines"]
 
 
-def test_doctor_names_the_missing_server(machine):
+def test_doctor_names_the_server_that_is_away(machine):
+    done = machine.cli("doctor")
+    assert done.returncode == 0 and "lanrage settings server_url" in done.stdout
+    assert machine.cli("settings", "server_url", "ws://127.0.0.1:9").returncode == 0
+    wait_until(lambda: machine.get("status")["server"]["state"] == "away", 10, "the server is away")
     done = machine.cli("doctor")
     assert done.returncode == 1
-    assert re.search(r"^problem +server +no server is set", done.stdout, re.M)
-    assert "lanrage settings server_url" in done.stdout
+    assert re.search(r"^problem +server +ws://127.0.0.1:9 does not answer", done.stdout, re.M)
     problems = [check["name"] for check in json.loads(machine.cli("doctor", "--json").stdout)["checks"]
                 if not check["ok"]]
     assert problems == ["server"]
+    assert machine.cli("settings", "server_url", "").returncode == 0
 
 
 def test_cli_where_nothing_runs(machine):

@@ -153,7 +153,7 @@ static void status_of_a_member(void **state)
 	(void)state;
 	golden(view_status(&snapshot),
 	       "{\"party\":{\"id\":\"abababababababab\",\"name\":\"friday\",\"host\":\"lee\","
-	       "\"members\":4},\"notice\":null,"
+	       "\"members\":4},"
 	       "\"self\":{\"name\":\"kira\",\"id\":\"0101010101010101\","
 	       "\"virtual_ip\":\"10.66.0.1\",\"interface\":\"lanrage0\"},"
 	       "\"server\":{\"url\":\"ws://s.example:8667\",\"state\":\"connected\"},"
@@ -184,8 +184,7 @@ static void status_when_nobody_answers(void **state)
 				    .started_at_us = SUPERVISION_UNKNOWN,
 				    .restarts = SUPERVISION_UNKNOWN};
 	golden(view_status(&snapshot),
-	       "{\"party\":null,\"notice\":null,\"self\":{\"name\":null,\"id\":null,\"virtual_ip\":"
-	       "null,"
+	       "{\"party\":null,\"self\":{\"name\":null,\"id\":null,\"virtual_ip\":null,"
 	       "\"interface\":null},\"server\":{\"url\":null,\"state\":null},\"relay\":null,"
 	       "\"nat\":{\"mapping\":null,\"filtering\":null,\"public\":null},"
 	       "\"services\":{\"dataplane\":" SILENT ",\"nat\":" SILENT ",\"control\":" SILENT
@@ -292,7 +291,8 @@ static void network_for_doctor(void **state)
 	(void)state;
 	strcpy(snapshot.control_status.server_reason, "refused");
 	golden(view_network(&snapshot),
-	       "{\"up\":true,\"local\":false,\"interface\":{\"name\":\"lanrage0\",\"state\":\"up\","
+	       "{\"notice\":null,\"up\":true,\"local\":false,\"interface\":{\"name\":\"lanrage0\","
+	       "\"state\":\"up\","
 	       "\"reason\":null,\"port_ipv4\":4242,\"port_ipv6\":0},"
 	       "\"server\":{\"url\":\"ws://s.example:8667\",\"state\":\"connected\","
 	       "\"reason\":\"refused\"},"

@@ -81,7 +81,7 @@ static void names_what_is_missing(void **state)
 	(void)state;
 	problem(&diagnosis, "nat", "does not run (backoff)");
 	problem(&diagnosis, "metrics", "does not answer");
-	problem(&diagnosis, "server", "no server is set");
+	assert_true(find(&diagnosis, "server")->ok); /* the party is then for the LAN */
 	problem(&diagnosis, "interface", "could not be set up: no?tun");
 	problem(&diagnosis, "udp", "no UDP comes back");
 	assert_true(find(&diagnosis, "browser")->ok);
@@ -102,6 +102,18 @@ static void in_a_party_a_relay_and_the_interface_are_needed(void **state)
 	problem(&diagnosis, "interface", "not up");
 	problem(&diagnosis, "server", "ws://s:1 does not answer: refused");
 	problem(&diagnosis, "relay", "no relay answers");
+}
+
+static void a_local_party_needs_no_relay(void **state)
+{
+	struct diagnosis diagnosis =
+		judge(healthy_status, "{\"up\": true, \"local\": true,"
+				      " \"interface\": {\"name\": \"lanrage0\", \"state\": \"up\"},"
+				      " \"server\": {\"url\": \"ws://127.0.0.1:8667\", \"state\": "
+				      "\"connected\"}, \"relays\": [], \"nat\": {}}");
+
+	(void)state;
+	assert_true(find(&diagnosis, "relay")->ok);
 }
 
 static void a_server_is_not_missed_while_disconnected(void **state)
@@ -139,6 +151,7 @@ int main(void)
 		cmocka_unit_test(a_healthy_member_has_no_problem),
 		cmocka_unit_test(names_what_is_missing),
 		cmocka_unit_test(in_a_party_a_relay_and_the_interface_are_needed),
+		cmocka_unit_test(a_local_party_needs_no_relay),
 		cmocka_unit_test(a_server_is_not_missed_while_disconnected),
 		cmocka_unit_test(silence_is_not_taken_for_an_answer),
 	};

@@ -66,6 +66,7 @@ static void test_links_carry_the_server(void **state)
 		{"ws://198.51.100.7:8667", "lanrage://198.51.100.7:8667/KQ7M-3ZT9-HX2F"},
 		{"wss://play.example.org:443", "lanrages://play.example.org:443/KQ7M-3ZT9-HX2F"},
 		{"ws://[2001:db8::1]:8667", "lanrage://[2001:db8::1]:8667/KQ7M-3ZT9-HX2F"},
+		{CODE_LOCAL, "lanrage://local/KQ7M-3ZT9-HX2F"},
 	};
 	char url[CONTROL_URL_MAX], link[CONTROL_CODE_MAX];
 	struct code code, read;

@@ -22,6 +22,7 @@
 #include "tests/unit/control_world.h"
 
 #define SERVER_URL  "ws://198.51.100.7:8667"
+#define LOCAL_URL   "ws://127.0.0.1:8667"
 #define PENDING_MAX 32
 
 struct bus_call {
@@ -80,6 +81,10 @@ static struct {
 	void *event_data[SERVICE_COUNT];
 	bool mute; /* the neighbours do not answer */
 	bool choosing_failed;
+	/* the local network */
+	bool engine_fails;
+	unsigned hosts, found;
+	const char *holder; /* the only one that knows the code; NULL: everybody */
 } other;
 
 /* ---- the made-up bus */
@@ -295,6 +300,12 @@ static void answer_request(const struct server_pending *pending)
 	struct error error = {pending->early ? pending->early : other.failure,
 			      "the server says no"};
 
+	if (!fails && asked->type == RENDEZVOUS_GET_INVITE && other.holder &&
+	    strcmp(other.url, other.holder) != 0) {
+		fails = true;
+		error.code = -ENOENT;
+	}
+
 	other.seen[asked->type] += !pending->early;
 	if (!fails || (other.accepts_first && !pending->early)) {
 		if (asked->type == RENDEZVOUS_CREATE_PARTY || asked->type == RENDEZVOUS_JOIN_PARTY)
@@ -361,7 +372,7 @@ void control_server_url(const struct control *control, char url[CONTROL_URL_MAX]
 	settings_get(&control->settings, SETTING_SERVER_URL, value);
 	if (control->party.joined)
 		snprintf(value, sizeof(value), "%s", control->party.record.server_url);
-	else if (*control->operation.server_url)
+	else if (*control->operation.server_url || control->operation.searching)
 		snprintf(value, sizeof(value), "%s", control->operation.server_url);
 	snprintf(url, CONTROL_URL_MAX, "%.*s", CONTROL_URL_MAX - 1, value);
 }
@@ -379,6 +390,41 @@ void control_choose_server(struct control *control)
 			set_session(CONTROL_SERVER_CONNECTED);
 	}
 	strcpy(other.url, url);
+}
+
+/* ---- the local network: one host is found there, if it is to be */
+
+void local_update(struct control *control)
+{
+	(void)control;
+}
+
+int local_start(struct control *control, char url[CONTROL_URL_MAX], struct error *error)
+{
+	(void)control;
+	if (other.engine_fails)
+		return error_set(error, -EADDRINUSE, "every port is in use");
+	strcpy(url, LOCAL_URL);
+	return 0;
+}
+
+void local_search(struct control *control)
+{
+	other.found = 0;
+	local_next(control);
+}
+
+void local_next(struct control *control)
+{
+	other.found++;
+	if (other.found <= other.hosts)
+		snprintf(control->operation.server_url, CONTROL_URL_MAX, "ws://192.168.1.%u:8667",
+			 other.found);
+	else
+		*control->operation.server_url = 0;
+	control_choose_server(control);
+	if (rendezvous_state(control->rendezvous) == CONTROL_SERVER_CONNECTED)
+		operation_server_ready(control);
 }
 
 /* ---- running */
@@ -771,13 +817,18 @@ static void test_wishes_that_cannot_be(void **state)
 		{{.name = ""}, -EINVAL},
 		{{.name = "  "}, -EINVAL},
 		{{.name = "friday", .own_name = " "}, -EINVAL},
-		{{.name = "friday", .local = true}, -ENOTSUP},
+		{{.name = "friday", .local = true}, -EADDRINUSE},
 	};
-	static const char *const codes[] = {"", "KQ7M", "lanrage://h:99999/KQ7M-3ZT9-HX2F",
-					    "lanrage://h/x", "http://h/KQ7M-3ZT9-HX2F"};
+	static const char *const codes[] = {"",
+					    "KQ7M",
+					    "lanrage://local/x",
+					    "lanrage://h:99999/KQ7M-3ZT9-HX2F",
+					    "lanrage://h/x",
+					    "http://h/KQ7M-3ZT9-HX2F"};
 	struct fixture *f = *state;
 	struct bus_call call;
 
+	other.engine_fails = true;
 	for (size_t i = 0; i < sizeof(creates) / sizeof(creates[0]); i++) {
 		call = (struct bus_call){0};
 		membership_create(f->control, &call, &creates[i].wish);
@@ -797,21 +848,84 @@ static void test_wishes_that_cannot_be(void **state)
 	assert_int_equal(call.code, -ENOENT);
 }
 
-static void test_without_a_server(void **state)
+/* The party meets at this machine; its links say so. */
+static void test_create_without_a_server(void **state)
 {
 	struct fixture *f = *state;
+	struct control_invite invite;
 	struct bus_call call;
 
 	settings_set(&f->control->settings, SETTING_SERVER_URL, "", NULL);
 	control_choose_server(f->control);
 	create(f, &call);
-	assert_int_equal(call.answers, 1); /* at once, without working on a code */
-	assert_int_equal(call.code, -ENOTCONN);
-	assert_non_null(strstr(call.text, "server_url"));
 	finish(f, &call);
-	join(f, &call, "KQ7M-3ZT9-HX2F");
+	assert_int_equal(call.code, 0);
+	assert_party(f);
+	assert_true(f->control->party.record.local);
+	assert_string_equal(other.url, LOCAL_URL);
+	assert_setting(f, SETTING_SERVER_URL, "");
+	assert_int_equal(control_invite_decode(&invite, call.body, call.length), 0);
+	assert_non_null(strstr(invite.link, "lanrage://local/"));
+	call = (struct bus_call){0};
+	membership_leave(f->control, &call);
 	finish(f, &call);
-	assert_int_equal(call.code, -ENOTCONN);
+	assert_false(f->control->farewell.owed); /* to itself */
+}
+
+/* The third host that is found has the code; the others do not, or lie. */
+static void test_join_on_the_lan(void **state)
+{
+	struct fixture *f = *state;
+	struct bus_call call;
+	struct database_party record;
+
+	settings_set(&f->control->settings, SETTING_SERVER_URL, "", NULL);
+	control_choose_server(f->control);
+	other.holder = "ws://192.168.1.3:8667";
+	other.hosts = 3;
+	join(f, &call, put_invite(f, NULL));
+	finish(f, &call);
+	assert_int_equal(call.code, 0);
+	assert_party(f);
+	assert_int_equal(database_get_party(f->control->database, &record), 0);
+	assert_true(record.local);
+	assert_string_equal(record.server_url, other.holder);
+	assert_setting(f, SETTING_SERVER_URL, "");
+}
+
+/* A code that the server does not know is looked for nearby; one that is nowhere is said so. */
+static void test_a_code_the_server_does_not_know(void **state)
+{
+	struct fixture *f = *state;
+	struct bus_call call;
+
+	other.holder = "ws://192.168.1.1:8667";
+	join(f, &call, put_invite(f, NULL));
+	finish(f, &call);
+	assert_int_equal(call.code, -ENOENT);
+	assert_non_null(strstr(call.text, "mistyped"));
+	assert_no_party(f);
+	other.hosts = 1;
+	join(f, &call, put_invite(f, NULL));
+	finish(f, &call);
+	assert_int_equal(call.code, 0);
+	assert_party(f);
+	assert_true(f->control->party.record.local);
+	assert_setting(f, SETTING_SERVER_URL, SERVER_URL);
+}
+
+/* `lanrage://local/…` is for no server, whatever is configured. */
+static void test_a_local_link(void **state)
+{
+	struct fixture *f = *state;
+	struct bus_call call;
+
+	other.hosts = 1;
+	join(f, &call, put_invite(f, CODE_LOCAL));
+	finish(f, &call);
+	assert_int_equal(call.code, 0);
+	assert_true(f->control->party.record.local);
+	assert_string_equal(other.url, "ws://192.168.1.1:8667");
 }
 
 /* Away, and then there within the time one waits. */
@@ -1119,7 +1233,10 @@ int main(void)
 		TEST(test_invite),
 		TEST(test_failures_leave_nothing_behind),
 		TEST(test_wishes_that_cannot_be),
-		TEST(test_without_a_server),
+		TEST(test_create_without_a_server),
+		TEST(test_join_on_the_lan),
+		TEST(test_a_code_the_server_does_not_know),
+		TEST(test_a_local_link),
 		TEST(test_a_server_that_comes_late),
 		TEST(test_a_server_that_does_not_come),
 		TEST(test_a_connection_that_breaks),

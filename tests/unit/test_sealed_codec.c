@@ -190,7 +190,7 @@ static void test_each_field_of_a_secret(void **state)
 		lanrage__control__invite_secret__init(&m);                              \
 		m.party_id = pb_view(ones, CONTROL_PARTY_ID_SIZE);                      \
 		m.party_name = pb_view_text("friday");                                  \
-		m.party_key = m.host = m.seed = pb_view(ones, 32);                      \
+		m.party_key = m.host = m.seed = m.beacon_key = pb_view(ones, 32);       \
 		m.host_signature = m.prefix_signature = pb_view(ones, 64);              \
 		m.prefix_ip = pb_view((const uint8_t *)"\x0a\x42\0\0", 4);              \
 		m.prefix_length = 16;                                                   \
@@ -203,6 +203,7 @@ static void test_each_field_of_a_secret(void **state)
 	SECRET(m.party_id.len = 17, -EBADMSG);
 	SECRET(m.party_name = pb_view_text(" "), -EBADMSG);
 	SECRET(m.party_key.len = 0, -EBADMSG);
+	SECRET(m.beacon_key.len = 31, -EBADMSG);
 	SECRET(m.host.len = 31, -EBADMSG);
 	SECRET(m.seed.len = 33, -EBADMSG);
 	SECRET(m.host_signature.len = 32, -EBADMSG);
