@@ -78,8 +78,9 @@ LIB_lanrage-browser := $(call pkg,$(LIBS_BUS)) $(NNG)
 SRC_lanrage-api := $(SERVICE) $(addprefix svc-api/,main.c service.c http.c webfiles.c routes.c \
 	auth.c target.c body.c clean.c reply.c gather.c snapshot.c supervision.c logtail.c \
 	handle_status.c handle_party.c handle_peers.c handle_settings.c handle_logs.c \
-	handle_servers.c handle_metrics.c ask.c member.c view.c view_status.c view_peers.c view_settings.c view_servers.c \
-	view_system.c view_metrics.c) svc-dataplane/codec.c svc-nat/codec.c svc-control/codec.c \
+	handle_servers.c handle_metrics.c ask.c member.c view.c view_status.c view_peers.c \
+	view_settings.c view_servers.c view_system.c view_metrics.c) \
+	svc-dataplane/codec.c svc-nat/codec.c svc-control/codec.c \
 	svc-metrics/codec.c svc-browser/codec.c
 PB_lanrage-api  := ipc dataplane nat control metrics browser
 LIB_lanrage-api := $(call pkg,$(LIBS_BUS) jansson) $(NNG) -lcivetweb -lpthread

@@ -68,7 +68,7 @@ def test_what_is_measured_is_true(party):
     outside = statistics.median(ping(a.host, address, count=20).values())
     print(f"rtt {before['rtt_ms']} ms, jitter {before['jitter_ms']} ms, ping {outside:.1f} ms")
     assert before["name"] == "b" and before["id"] == b.do("GET", "status")["self"]["id"]
-    assert before["path"] == "direct" and abs(before["rtt_ms"] - outside) < 10
+    assert before["path"] == "direct" and abs(before["rtt_ms"] - outside) < 20
     assert 0 <= before["loss_pct"] < 50 and before["jitter_ms"] < 20
 
     with UdpStream(a.host, b.host, address=address, pps=200, size=500) as stream:
