@@ -9,14 +9,12 @@
 
 void handle_logs(const struct request *request, struct reply *reply)
 {
-	const char *wanted = target_parameter(request->target, "lines", NULL);
-	char *end = NULL;
-	unsigned long lines = wanted ? strtoul(wanted, &end, 10) : LOGTAIL_LINES;
+	unsigned long lines = LOGTAIL_LINES;
 	struct logtail tail;
 	struct error error;
 	json_t *list;
 
-	if (wanted && (*wanted < '0' || *wanted > '9' || *end || lines > LOGTAIL_LINES_MAX)) {
+	if (target_number(request->target, "lines", LOGTAIL_LINES_MAX, &lines) < 0) {
 		reply_error(reply, 400, "bad_value", "lines: must be a number from 0 to %d",
 			    LOGTAIL_LINES_MAX);
 		return;

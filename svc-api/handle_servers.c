@@ -5,38 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "svc-api/ask.h"
 #include "svc-api/handlers.h"
 #include "svc-api/routes.h"
 #include "svc-api/view.h"
 
-/* Takes the encoded question over. True with the answer in *ask; else the reply is made. */
 static bool ask_browser(const struct request *request, struct reply *reply, uint32_t type,
 			uint8_t *bytes, ssize_t length, struct gather_ask *ask)
 {
 	*ask = (struct gather_ask){.to = SERVICE_BROWSER,
 				   .type = type,
-				   .body = bytes,
-				   .length = length > 0 ? (size_t)length : 0,
 				   .timeout_ms = BUS_TIMEOUT_MS,
 				   .repeatable = true}; /* even to register: by id */
-	if (length < 0) {
-		reply_json(reply, 500, NULL);
-		return false;
-	}
-	gather_run(request->api->gather, ask, 1);
-	free(bytes);
-	if (ask->error.code == 0)
-		return true;
-	reply_failure(reply, SERVICE_BROWSER, &ask->error);
-	return false;
-}
-
-static void reply_malformed(struct reply *reply)
-{
-	struct error error;
-
-	error_set(&error, -EPROTO, "the answer is malformed");
-	reply_failure(reply, SERVICE_BROWSER, &error);
+	return ask_one(request, reply, ask, bytes, length);
 }
 
 /* ---- the list */
@@ -120,7 +101,7 @@ void handle_servers(const struct request *request, struct reply *reply)
 		reply_json(reply, 200, view_servers(&servers));
 		browser_servers_clear(&servers);
 	} else {
-		reply_malformed(reply);
+		ask_malformed(&ask, reply);
 	}
 	free(ask.answer);
 }
@@ -139,7 +120,7 @@ static void ask_for_server(const struct request *request, struct reply *reply, u
 	if (browser_server_decode(&server, ask.answer, ask.answer_length) == 0)
 		reply_json(reply, status, view_server(&server));
 	else
-		reply_malformed(reply);
+		ask_malformed(&ask, reply);
 	free(ask.answer);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "svc-api/ask.h"
 #include "svc-api/handlers.h"
 #include "svc-api/routes.h"
 #include "svc-api/view.h"
@@ -17,15 +18,15 @@ static bool get(const struct request *request, struct control_settings *settings
 				 .timeout_ms = BUS_TIMEOUT_MS,
 				 .repeatable = true};
 
-	gather_run(request->api->gather, &ask, 1);
-	if (ask.error.code == 0 &&
-	    control_settings_decode(settings, ask.answer, ask.answer_length) < 0)
-		error_set(&ask.error, -EPROTO, "the answer is malformed");
+	bool good;
+
+	if (!ask_one(request, reply, &ask, NULL, 0))
+		return false;
+	good = control_settings_decode(settings, ask.answer, ask.answer_length) == 0;
 	free(ask.answer);
-	if (ask.error.code == 0)
-		return true;
-	reply_failure(reply, SERVICE_CONTROL, &ask.error);
-	return false;
+	if (!good)
+		ask_malformed(&ask, reply);
+	return good;
 }
 
 void handle_settings(const struct request *request, struct reply *reply)

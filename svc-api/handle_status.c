@@ -1,5 +1,4 @@
 /* handle_status.c - how things are. */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -46,23 +45,4 @@ void handle_network(const struct request *request, struct reply *reply)
 	reply_json(reply, 200, view_network(snapshot));
 	snapshot_clear(snapshot);
 	free(snapshot);
-}
-
-void handle_system(const struct request *request, struct reply *reply)
-{
-	struct gather_ask ask = {.to = SERVICE_METRICS,
-				 .type = METRICS_GET_SYSTEM,
-				 .timeout_ms = SNAPSHOT_TIMEOUT_MS,
-				 .repeatable = true};
-	struct metrics_system system;
-
-	gather_run(request->api->gather, &ask, 1);
-	if (ask.error.code == 0 &&
-	    metrics_system_decode(&system, ask.answer, ask.answer_length) < 0)
-		error_set(&ask.error, -EPROTO, "the answer is malformed");
-	if (ask.error.code != 0)
-		reply_failure(reply, SERVICE_METRICS, &ask.error);
-	else
-		reply_json(reply, 200, view_system(&system));
-	free(ask.answer);
 }

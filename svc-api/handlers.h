@@ -8,7 +8,6 @@ struct reply;
 /* handle_status.c */
 void handle_status(const struct request *request, struct reply *reply);
 void handle_network(const struct request *request, struct reply *reply);
-void handle_system(const struct request *request, struct reply *reply);
 /* handle_party.c */
 void handle_create(const struct request *request, struct reply *reply);
 void handle_join(const struct request *request, struct reply *reply);
@@ -27,6 +26,11 @@ void handle_setting(const struct request *request, struct reply *reply);
 void handle_change_settings(const struct request *request, struct reply *reply);
 /* handle_logs.c */
 void handle_logs(const struct request *request, struct reply *reply);
+/* handle_metrics.c */
+void handle_system(const struct request *request, struct reply *reply);
+void handle_system_history(const struct request *request, struct reply *reply);
+void handle_metrics_peers(const struct request *request, struct reply *reply);
+void handle_metrics_peer(const struct request *request, struct reply *reply);
 /* handle_servers.c */
 void handle_servers(const struct request *request, struct reply *reply);
 void handle_add_server(const struct request *request, struct reply *reply);

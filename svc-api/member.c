@@ -58,3 +58,12 @@ const struct control_member *member_find(const struct control_status *control, c
 		reply_error(reply, 400, "bad_value", "%s: that is this machine itself", name);
 	return n == 1 && !found->self ? found : NULL;
 }
+
+const struct control_member *member_of_key(const struct control_status *control,
+					   const uint8_t key[DATAPLANE_KEY_SIZE])
+{
+	for (size_t i = 0; control && i < control->n_members; i++)
+		if (memcmp(control->members[i].wireguard_key, key, DATAPLANE_KEY_SIZE) == 0)
+			return &control->members[i];
+	return NULL;
+}

@@ -12,5 +12,8 @@ struct snapshot *member_snapshot(const struct request *request, struct reply *re
 /* By id, else by name, and never this machine itself. NULL with the reply made. */
 const struct control_member *member_find(const struct control_status *control, const char *name,
 					 struct reply *reply);
+/* By WireGuard key; NULL: nobody has it, or control is NULL. */
+const struct control_member *member_of_key(const struct control_status *control,
+					   const uint8_t key[DATAPLANE_KEY_SIZE]);
 
 #endif

@@ -57,6 +57,7 @@ static const struct body_field players_body[] = {
 };
 
 static const char *const lines_parameter[] = {"lines", NULL};
+static const char *const seconds_parameter[] = {"seconds", NULL};
 static const char *const servers_parameters[] = {
 	"game", "search", "tag", "hide_full", "hide_empty", "hide_password", "favourite", NULL};
 static const char *const describe_parameter[] = {"describe", NULL};
@@ -80,6 +81,9 @@ const struct route routes[] = {
 	{"GET", "/api/v1/logs", handle_logs, NULL, lines_parameter},
 	{"GET", "/api/v1/logs/*", handle_logs, NULL, lines_parameter},
 	{"GET", "/api/v1/metrics/system", handle_system, NULL, NULL},
+	{"GET", "/api/v1/metrics/system/history", handle_system_history, NULL, seconds_parameter},
+	{"GET", "/api/v1/metrics/peers", handle_metrics_peers, NULL, NULL},
+	{"GET", "/api/v1/metrics/peers/*", handle_metrics_peer, NULL, seconds_parameter},
 	{"GET", "/api/v1/servers", handle_servers, NULL, servers_parameters},
 	{"POST", "/api/v1/servers", handle_add_server, server_body, NULL},
 	{"GET", "/api/v1/servers/*", handle_server, NULL, NULL},

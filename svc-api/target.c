@@ -1,6 +1,7 @@
 #include "svc-api/target.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/text.h"
@@ -94,4 +95,20 @@ const char *target_parameter(const struct target *target, const char *name, cons
 		if (strcmp(target->parameters[i].name, name) == 0)
 			return target->parameters[i].value;
 	return fallback;
+}
+
+int target_number(const struct target *target, const char *name, unsigned long max,
+		  unsigned long *number)
+{
+	const char *text = target_parameter(target, name, NULL);
+	unsigned long value;
+	char *end;
+
+	if (!text)
+		return 0;
+	value = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || value > max)
+		return -EINVAL;
+	*number = value;
+	return 0;
 }

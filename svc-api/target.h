@@ -28,5 +28,9 @@ struct target {
 int target_parse(struct target *target, const char *path, const char *query);
 /* The value of a parameter, borrowed, or fallback. */
 const char *target_parameter(const struct target *target, const char *name, const char *fallback);
+/* The value of a parameter that is a number; without it *number stays. -EINVAL: anything but
+ * digits, or more than max. */
+int target_number(const struct target *target, const char *name, unsigned long max,
+		  unsigned long *number);
 
 #endif

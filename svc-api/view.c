@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "svc-api/clean.h"
 
 json_t *view_text(const char *text)
@@ -33,9 +34,29 @@ json_t *view_ms(uint32_t us)
 	return us == DATAPLANE_UNKNOWN ? json_null() : json_real(us / 1000.0);
 }
 
+json_t *view_percent(uint32_t permille)
+{
+	return permille == UINT32_MAX ? json_null() : json_real(permille / 10.0);
+}
+
+json_t *view_seconds(uint64_t us)
+{
+	return us == UINT64_MAX ? json_null() : json_real((double)(us / CLOCK_MS) / 1000.0);
+}
+
 json_t *view_count(uint64_t count)
 {
 	return count == UINT64_MAX ? json_null() : json_integer((json_int_t)count);
+}
+
+void view_sampled(json_t *json, uint64_t age_us, uint64_t wall_us)
+{
+	char text[CLOCK_RFC3339_SIZE];
+
+	json_object_set_new(json, "sampled_at",
+			    age_us > wall_us ? json_null()
+					     : json_string(clock_rfc3339(wall_us - age_us, text)));
+	json_object_set_new(json, "age_s", view_seconds(age_us));
 }
 
 json_t *view_behaviour(enum nat_behaviour behaviour)

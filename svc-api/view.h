@@ -33,7 +33,17 @@ json_t *view_settings(const struct control_settings *settings, const char *key);
 json_t *view_settings_described(const struct control_settings *settings);
 json_t *view_servers(const struct browser_servers *servers);
 json_t *view_server(const struct browser_server *server);
-json_t *view_system(const struct metrics_system *system);
+/* Of metrics, with wall_us, the time of now, for showing when that was. */
+json_t *view_system(const struct metrics_system *system, uint64_t wall_us);
+/* A list of the same, oldest first. */
+json_t *view_system_history(const struct metrics_system_history *history, uint64_t wall_us);
+/* The other members, measured or not, then whoever else was measured. control NULL: no answer. */
+json_t *view_metrics_peers(const struct metrics_peers *peers, const struct control_status *control,
+			   uint64_t wall_us);
+/* The same of one, with paths and history; member NULL: none now. snapshot for relays' names. */
+json_t *view_metrics_peer(const struct metrics_peer_history *history,
+			  const struct control_member *member, const struct snapshot *snapshot,
+			  uint64_t wall_us);
 
 /* ---- pieces */
 
@@ -45,10 +55,14 @@ json_t *view_endpoint(const struct addr *addr);
 json_t *view_ip(const struct addr *addr);
 /* From a dataplane measurement in µs; null for DATAPLANE_UNKNOWN. */
 json_t *view_ms(uint32_t us);
-/* null for UINT64_MAX, which is every codec's unknown. */
+/* null for UINT32_MAX and UINT64_MAX, which are every codec's unknown. */
+json_t *view_percent(uint32_t permille);
+json_t *view_seconds(uint64_t us);
 json_t *view_count(uint64_t count);
 json_t *view_behaviour(enum nat_behaviour behaviour);
 const char *view_relay_state(enum dataplane_relay_state state);
+/* Sets sampled_at and age_s of an object. */
+void view_sampled(json_t *json, uint64_t age_us, uint64_t wall_us);
 char *view_id(const uint8_t *bytes, char text[VIEW_ID_SIZE]);
 
 #endif

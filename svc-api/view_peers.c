@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/clock.h"
 #include "svc-api/view.h"
 
 static const char *peer_state(enum dataplane_peer_state state)
@@ -63,20 +62,6 @@ static json_t *relay_name(const struct snapshot *snapshot, const struct dataplan
 	return view_text(name ? name : "");
 }
 
-static json_t *loss(const struct dataplane_path *path)
-{
-	if (!path || path->loss_permille == DATAPLANE_UNKNOWN)
-		return json_null();
-	return json_real(path->loss_permille / 10.0);
-}
-
-static json_t *handshake_age(const struct dataplane_peer *peer)
-{
-	if (!peer || peer->handshake_age_us == DATAPLANE_UNKNOWN_AGE)
-		return json_null();
-	return json_real((double)(peer->handshake_age_us / CLOCK_MS) / 1000.0);
-}
-
 /* `mapping/filtering`, as the member announced. */
 static json_t *nat_of(const struct control_member *member)
 {
@@ -121,8 +106,10 @@ static json_t *view_peer(const struct snapshot *snapshot, const struct control_m
 	json_object_set_new(json, "relay", relay_name(snapshot, path));
 	json_object_set_new(json, "rtt_ms", path ? view_ms(path->rtt_us) : json_null());
 	json_object_set_new(json, "jitter_ms", path ? view_ms(path->jitter_us) : json_null());
-	json_object_set_new(json, "loss_pct", loss(path));
-	json_object_set_new(json, "handshake_age_s", handshake_age(peer));
+	json_object_set_new(json, "loss_pct",
+			    path ? view_percent(path->loss_permille) : json_null());
+	json_object_set_new(json, "handshake_age_s",
+			    peer ? view_seconds(peer->handshake_age_us) : json_null());
 	json_object_set_new(json, "rx_bytes", peer ? view_count(peer->rx_bytes) : json_null());
 	json_object_set_new(json, "tx_bytes", peer ? view_count(peer->tx_bytes) : json_null());
 	json_object_set_new(json, "nat", nat_of(member));

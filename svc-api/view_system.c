@@ -1,5 +1,4 @@
 /* view_system.c - this machine: processors, memory, network interfaces. */
-#include "common/clock.h"
 #include "svc-api/view.h"
 
 static json_t *view_traffic(const struct metrics_interface *interface)
@@ -11,19 +10,25 @@ static json_t *view_traffic(const struct metrics_interface *interface)
 			 view_count(interface->tx_bytes_per_s));
 }
 
-json_t *view_system(const struct metrics_system *system)
+json_t *view_system(const struct metrics_system *system, uint64_t wall_us)
 {
-	json_t *interfaces = json_array();
-	json_t *cpu = json_null();
-	char sampled[CLOCK_RFC3339_SIZE];
+	json_t *json = json_object(), *interfaces = json_array();
 
+	view_sampled(json, system->age_us, wall_us);
 	for (size_t i = 0; i < system->n_interfaces; i++)
 		json_array_append_new(interfaces, view_traffic(&system->interfaces[i]));
-	if (system->cpu_permille != METRICS_UNKNOWN_PERMILLE)
-		cpu = json_real(system->cpu_permille / 10.0);
-	return json_pack("{s:s, s:o, s:o, s:o, s:o}", "sampled_at",
-			 clock_rfc3339(system->sampled_wall_us, sampled), "cpu_pct", cpu,
-			 "memory_total_bytes", view_count(system->memory_total),
-			 "memory_available_bytes", view_count(system->memory_available),
-			 "interfaces", interfaces);
+	json_object_set_new(json, "cpu_pct", view_percent(system->cpu_permille));
+	json_object_set_new(json, "memory_total_bytes", view_count(system->memory_total));
+	json_object_set_new(json, "memory_available_bytes", view_count(system->memory_available));
+	json_object_set_new(json, "interfaces", interfaces);
+	return json;
+}
+
+json_t *view_system_history(const struct metrics_system_history *history, uint64_t wall_us)
+{
+	json_t *json = json_array();
+
+	for (size_t i = 0; i < history->n_samples; i++)
+		json_array_append_new(json, view_system(&history->samples[i], wall_us));
+	return json;
 }

@@ -786,6 +786,7 @@ static Lanrage__Dataplane__RelayState *relay_status_out(struct arena *arena,
 static void state_head_out(struct arena *arena, Lanrage__Dataplane__State *message,
 			   const struct dataplane_state *state)
 {
+	message->instance = state->instance;
 	message->party = revision_out(arena, &state->party);
 	message->plan = revision_out(arena, &state->plan);
 	message->interface = text_out(state->interface);
@@ -874,6 +875,7 @@ static bool relay_status_in(struct dataplane_relay_status *relay,
 
 static bool state_head_in(struct dataplane_state *state, const Lanrage__Dataplane__State *in)
 {
+	state->instance = in->instance;
 	revision_in(&state->party, in->party);
 	revision_in(&state->plan, in->plan);
 	if (!text_in(state->interface, sizeof(state->interface), in->interface) ||

@@ -224,6 +224,7 @@ enum dataplane_interface_state {
 };
 
 struct dataplane_state {
+	uint64_t instance; /* of the process: another one counts bytes and path changes from 0 */
 	struct dataplane_revision party; /* in force; zero: none yet */
 	struct dataplane_revision plan;
 	char interface[16];

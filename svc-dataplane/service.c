@@ -170,6 +170,7 @@ int service_state(struct dataplane *dataplane, struct dataplane_state *state)
 	packetloop_call(dataplane->packets, take_snapshot, &snapshot);
 	if (snapshot.result < 0)
 		return snapshot.result;
+	state->instance = dataplane->service.instance;
 	snprintf(state->interface, sizeof(state->interface), "%s", dataplane->device.name);
 	snprintf(state->interface_reason, sizeof(state->interface_reason), "%s",
 		 dataplane->interface_reason);

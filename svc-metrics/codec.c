@@ -2,36 +2,103 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/pb.h"
 #include "metrics.pb-c.h"
 
-#define BUDGET (64u << 10)
+#define SMALL_BUDGET   (64u << 10)
+#define HISTORY_BUDGET (4u << 20) /* of METRICS_SAMPLES_MAX with all their interfaces */
+#define PEERS_BUDGET   (1u << 20) /* of METRICS_PEERS_MAX */
 
-ssize_t metrics_system_encode(const struct metrics_system *system, uint8_t **bytes)
+const struct metrics_sample metrics_sample_unknown = {
+	.age_us = METRICS_UNKNOWN,
+	.measures = {.rtt_us = DATAPLANE_UNKNOWN,
+		     .jitter_us = DATAPLANE_UNKNOWN,
+		     .loss_permille = DATAPLANE_UNKNOWN,
+		     .rx_bytes = METRICS_UNKNOWN,
+		     .tx_bytes = METRICS_UNKNOWN,
+		     .rx_bytes_per_s = METRICS_UNKNOWN,
+		     .tx_bytes_per_s = METRICS_UNKNOWN},
+};
+
+static const uint8_t zero_key[DATAPLANE_KEY_SIZE];
+
+/* Empty for the key that is all zero. */
+static ProtobufCBinaryData optional_key_view(const uint8_t key[DATAPLANE_KEY_SIZE])
 {
-	Lanrage__Metrics__System message = LANRAGE__METRICS__SYSTEM__INIT;
-	Lanrage__Metrics__Interface items[METRICS_INTERFACES_MAX], *list[METRICS_INTERFACES_MAX];
+	bool some = memcmp(key, zero_key, DATAPLANE_KEY_SIZE) != 0;
 
+	return pb_view(key, some ? DATAPLANE_KEY_SIZE : 0);
+}
+
+static bool take_optional_key(const ProtobufCBinaryData *data, uint8_t key[DATAPLANE_KEY_SIZE])
+{
+	return data->len == 0 || pb_take(data, key, DATAPLANE_KEY_SIZE);
+}
+
+static bool permille_is_possible(uint32_t permille)
+{
+	return permille <= 1000 || permille == METRICS_UNKNOWN_PERMILLE;
+}
+
+/* ---- wishes */
+
+ssize_t metrics_wish_encode(const struct metrics_wish *wish, uint8_t **bytes)
+{
+	Lanrage__Metrics__Wish message = LANRAGE__METRICS__WISH__INIT;
+
+	message.public_key = optional_key_view(wish->public_key);
+	message.seconds = wish->seconds;
+	return pb_pack(&message.base, bytes);
+}
+
+int metrics_wish_decode(struct metrics_wish *wish, const uint8_t *bytes, size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Metrics__Wish *message = pb_unpack(
+		&memory, SMALL_BUDGET, &lanrage__metrics__wish__descriptor, bytes, length);
+	bool good;
+
+	memset(wish, 0, sizeof(*wish));
+	good = message && take_optional_key(&message->public_key, wish->public_key) &&
+	       message->seconds <= METRICS_HISTORY_S;
+	if (good)
+		wish->seconds = message->seconds;
+	pb_free(&memory);
+	return good ? 0 : -EBADMSG;
+}
+
+/* ---- the system */
+
+struct system_message {
+	Lanrage__Metrics__System system;
+	Lanrage__Metrics__Interface interfaces[METRICS_INTERFACES_MAX];
+	Lanrage__Metrics__Interface *list[METRICS_INTERFACES_MAX];
+};
+
+static void system_view(const struct metrics_system *system, struct system_message *message)
+{
+	lanrage__metrics__system__init(&message->system);
 	for (size_t i = 0; i < system->n_interfaces; i++) {
 		const struct metrics_interface *from = &system->interfaces[i];
+		Lanrage__Metrics__Interface *to = &message->interfaces[i];
 
-		lanrage__metrics__interface__init(&items[i]);
-		items[i].name = pb_view_text(from->name);
-		items[i].rx_bytes = from->rx_bytes;
-		items[i].tx_bytes = from->tx_bytes;
-		items[i].rx_bytes_per_s = from->rx_bytes_per_s;
-		items[i].tx_bytes_per_s = from->tx_bytes_per_s;
-		list[i] = &items[i];
+		lanrage__metrics__interface__init(to);
+		to->name = pb_view_text(from->name);
+		to->rx_bytes = from->rx_bytes;
+		to->tx_bytes = from->tx_bytes;
+		to->rx_bytes_per_s = from->rx_bytes_per_s;
+		to->tx_bytes_per_s = from->tx_bytes_per_s;
+		message->list[i] = to;
 	}
-	message.sampled_wall_us = system->sampled_wall_us;
-	message.cpu_permille = system->cpu_permille;
-	message.memory_total = system->memory_total;
-	message.memory_available = system->memory_available;
-	message.n_interfaces = system->n_interfaces;
-	message.interfaces = list;
-	return pb_pack(&message.base, bytes);
+	message->system.age_us = system->age_us;
+	message->system.cpu_permille = system->cpu_permille;
+	message->system.memory_total = system->memory_total;
+	message->system.memory_available = system->memory_available;
+	message->system.n_interfaces = system->n_interfaces;
+	message->system.interfaces = message->list;
 }
 
 static bool take_interface(const Lanrage__Metrics__Interface *message,
@@ -47,12 +114,12 @@ static bool take_interface(const Lanrage__Metrics__Interface *message,
 
 static bool take_system(const Lanrage__Metrics__System *message, struct metrics_system *system)
 {
-	system->sampled_wall_us = message->sampled_wall_us;
+	system->age_us = message->age_us;
 	system->cpu_permille = message->cpu_permille;
 	system->memory_total = message->memory_total;
 	system->memory_available = message->memory_available;
 	if (message->n_interfaces > METRICS_INTERFACES_MAX ||
-	    (message->cpu_permille > 1000 && message->cpu_permille != METRICS_UNKNOWN_PERMILLE))
+	    !permille_is_possible(message->cpu_permille))
 		return false;
 	for (size_t i = 0; i < message->n_interfaces; i++)
 		if (!take_interface(message->interfaces[i],
@@ -61,15 +128,338 @@ static bool take_system(const Lanrage__Metrics__System *message, struct metrics_
 	return true;
 }
 
+ssize_t metrics_system_encode(const struct metrics_system *system, uint8_t **bytes)
+{
+	struct system_message message;
+
+	system_view(system, &message);
+	return pb_pack(&message.system.base, bytes);
+}
+
 int metrics_system_decode(struct metrics_system *system, const uint8_t *bytes, size_t length)
 {
 	struct pb_memory memory;
-	const Lanrage__Metrics__System *message =
-		pb_unpack(&memory, BUDGET, &lanrage__metrics__system__descriptor, bytes, length);
+	const Lanrage__Metrics__System *message = pb_unpack(
+		&memory, SMALL_BUDGET, &lanrage__metrics__system__descriptor, bytes, length);
 	bool good;
 
 	memset(system, 0, sizeof(*system));
 	good = message && take_system(message, system);
 	pb_free(&memory);
 	return good ? 0 : -EBADMSG;
+}
+
+/* At most 64 bytes an interface: the fullest history is 750 KB and fits into a body. */
+ssize_t metrics_system_history_encode(const struct metrics_system_history *history, uint8_t **bytes)
+{
+	Lanrage__Metrics__SystemHistory message = LANRAGE__METRICS__SYSTEM_HISTORY__INIT;
+	struct system_message *items = calloc(history->n_samples + 1, sizeof(*items));
+	Lanrage__Metrics__System **list = calloc(history->n_samples + 1, sizeof(*list));
+	ssize_t n = -ENOMEM;
+
+	if (items && list) {
+		for (size_t i = 0; i < history->n_samples; i++) {
+			system_view(&history->samples[i], &items[i]);
+			list[i] = &items[i].system;
+		}
+		message.n_samples = history->n_samples;
+		message.samples = list;
+		n = pb_pack(&message.base, bytes);
+	}
+	free(items);
+	free(list);
+	return n;
+}
+
+static bool take_system_history(const Lanrage__Metrics__SystemHistory *message,
+				struct metrics_system_history *history)
+{
+	if (message->n_samples > METRICS_SAMPLES_MAX)
+		return false;
+	history->samples = calloc(message->n_samples + 1, sizeof(*history->samples));
+	if (!history->samples)
+		return false;
+	for (size_t i = 0; i < message->n_samples; i++)
+		if (!take_system(message->samples[i], &history->samples[history->n_samples++]))
+			return false;
+	return true;
+}
+
+int metrics_system_history_decode(struct metrics_system_history *history, const uint8_t *bytes,
+				  size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Metrics__SystemHistory *message =
+		pb_unpack(&memory, HISTORY_BUDGET, &lanrage__metrics__system_history__descriptor,
+			  bytes, length);
+	bool good;
+
+	memset(history, 0, sizeof(*history));
+	good = message && take_system_history(message, history);
+	pb_free(&memory);
+	if (!good)
+		metrics_system_history_clear(history);
+	return good ? 0 : -EBADMSG;
+}
+
+void metrics_system_history_clear(struct metrics_system_history *history)
+{
+	free(history->samples);
+	memset(history, 0, sizeof(*history));
+}
+
+/* ---- samples and peers */
+
+static void measures_view(const struct metrics_measures *measures,
+			  Lanrage__Metrics__Measures *message)
+{
+	lanrage__metrics__measures__init(message);
+	message->rtt_us = measures->rtt_us;
+	message->jitter_us = measures->jitter_us;
+	message->loss_permille = measures->loss_permille;
+	message->rx_bytes = measures->rx_bytes;
+	message->tx_bytes = measures->tx_bytes;
+	message->rx_bytes_per_s = measures->rx_bytes_per_s;
+	message->tx_bytes_per_s = measures->tx_bytes_per_s;
+}
+
+static bool take_measures(const Lanrage__Metrics__Measures *message,
+			  struct metrics_measures *measures)
+{
+	if (!message || !permille_is_possible(message->loss_permille))
+		return false;
+	measures->rtt_us = message->rtt_us;
+	measures->jitter_us = message->jitter_us;
+	measures->loss_permille = message->loss_permille;
+	measures->rx_bytes = message->rx_bytes;
+	measures->tx_bytes = message->tx_bytes;
+	measures->rx_bytes_per_s = message->rx_bytes_per_s;
+	measures->tx_bytes_per_s = message->tx_bytes_per_s;
+	return true;
+}
+
+struct sample_message {
+	Lanrage__Metrics__Sample sample;
+	Lanrage__Metrics__Measures measures;
+};
+
+static void sample_view(const struct metrics_sample *sample, struct sample_message *message)
+{
+	lanrage__metrics__sample__init(&message->sample);
+	measures_view(&sample->measures, &message->measures);
+	message->sample.age_us = sample->age_us;
+	message->sample.state = sample->state;
+	message->sample.path = sample->path;
+	message->sample.measures = &message->measures;
+}
+
+static bool take_sample(const Lanrage__Metrics__Sample *message, struct metrics_sample *sample)
+{
+	if (!message || message->state >= METRICS_PEER_STATES ||
+	    message->path >= METRICS_PATH_KINDS)
+		return false;
+	sample->age_us = message->age_us;
+	sample->state = (enum metrics_peer_state)message->state;
+	sample->path = (enum metrics_peer_path)message->path;
+	return take_measures(message->measures, &sample->measures);
+}
+
+struct peer_message {
+	Lanrage__Metrics__Peer peer;
+	struct sample_message now;
+};
+
+static void peer_view(const struct metrics_peer *peer, struct peer_message *message)
+{
+	lanrage__metrics__peer__init(&message->peer);
+	sample_view(&peer->now, &message->now);
+	message->peer.public_key = pb_view(peer->public_key, sizeof(peer->public_key));
+	message->peer.now = &message->now.sample;
+}
+
+static bool take_peer(const Lanrage__Metrics__Peer *message, struct metrics_peer *peer)
+{
+	return message &&
+	       pb_take(&message->public_key, peer->public_key, sizeof(peer->public_key)) &&
+	       take_sample(message->now, &peer->now);
+}
+
+ssize_t metrics_peers_encode(const struct metrics_peers *peers, uint8_t **bytes)
+{
+	Lanrage__Metrics__Peers message = LANRAGE__METRICS__PEERS__INIT;
+	struct peer_message *items = calloc(peers->n_peers + 1, sizeof(*items));
+	Lanrage__Metrics__Peer **list = calloc(peers->n_peers + 1, sizeof(*list));
+	ssize_t n = -ENOMEM;
+
+	if (items && list) {
+		for (size_t i = 0; i < peers->n_peers; i++) {
+			peer_view(&peers->peers[i], &items[i]);
+			list[i] = &items[i].peer;
+		}
+		message.n_peers = peers->n_peers;
+		message.peers = list;
+		n = pb_pack(&message.base, bytes);
+	}
+	free(items);
+	free(list);
+	return n;
+}
+
+static bool take_peers(const Lanrage__Metrics__Peers *message, struct metrics_peers *peers)
+{
+	if (message->n_peers > METRICS_PEERS_MAX)
+		return false;
+	peers->peers = calloc(message->n_peers + 1, sizeof(*peers->peers));
+	if (!peers->peers)
+		return false;
+	for (size_t i = 0; i < message->n_peers; i++)
+		if (!take_peer(message->peers[i], &peers->peers[peers->n_peers++]))
+			return false;
+	return true;
+}
+
+int metrics_peers_decode(struct metrics_peers *peers, const uint8_t *bytes, size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Metrics__Peers *message = pb_unpack(
+		&memory, PEERS_BUDGET, &lanrage__metrics__peers__descriptor, bytes, length);
+	bool good;
+
+	memset(peers, 0, sizeof(*peers));
+	good = message && take_peers(message, peers);
+	pb_free(&memory);
+	if (!good)
+		metrics_peers_clear(peers);
+	return good ? 0 : -EBADMSG;
+}
+
+void metrics_peers_clear(struct metrics_peers *peers)
+{
+	free(peers->peers);
+	memset(peers, 0, sizeof(*peers));
+}
+
+/* ---- one peer */
+
+struct path_message {
+	Lanrage__Metrics__Path path;
+	Lanrage__Metrics__Measures measures;
+};
+
+static void path_view(const struct metrics_path *path, struct path_message *message)
+{
+	Lanrage__Metrics__Path *m = &message->path;
+
+	lanrage__metrics__path__init(m);
+	measures_view(&path->measures, &message->measures);
+	m->active = path->active;
+	m->kind = path->kind;
+	m->state = path->state;
+	m->ip = pb_view(path->endpoint.ip, addr_ip_length(&path->endpoint));
+	m->port = path->endpoint.port;
+	m->scope = path->endpoint.scope;
+	m->relay = optional_key_view(path->relay);
+	m->measures = &message->measures;
+}
+
+static bool take_endpoint(const Lanrage__Metrics__Path *message, struct addr *endpoint)
+{
+	if (message->ip.len == 0)
+		return message->port == 0 && message->scope == 0;
+	if (message->port > UINT16_MAX ||
+	    addr_from_bytes(endpoint, message->ip.data, message->ip.len, (uint16_t)message->port) <
+		    0)
+		return false;
+	endpoint->scope = message->scope;
+	return message->scope == 0 || addr_is_link_local(endpoint);
+}
+
+static bool take_path(const Lanrage__Metrics__Path *message, struct metrics_path *path)
+{
+	if (message->kind >= DATAPLANE_PATH_KINDS || message->state >= DATAPLANE_PATH_STATES)
+		return false;
+	path->active = message->active;
+	path->kind = (enum dataplane_path_kind)message->kind;
+	path->state = (enum dataplane_path_state)message->state;
+	return take_endpoint(message, &path->endpoint) &&
+	       take_optional_key(&message->relay, path->relay) &&
+	       take_measures(message->measures, &path->measures);
+}
+
+struct peer_history_message {
+	Lanrage__Metrics__PeerHistory history;
+	struct peer_message peer;
+	struct path_message paths[METRICS_PATHS_MAX];
+	Lanrage__Metrics__Path *path_list[METRICS_PATHS_MAX];
+	struct sample_message samples[METRICS_SAMPLES_MAX];
+	Lanrage__Metrics__Sample *sample_list[METRICS_SAMPLES_MAX];
+};
+
+ssize_t metrics_peer_history_encode(const struct metrics_peer_history *history, uint8_t **bytes)
+{
+	struct peer_history_message *message = malloc(sizeof(*message));
+	ssize_t n;
+
+	if (!message)
+		return -ENOMEM;
+	lanrage__metrics__peer_history__init(&message->history);
+	peer_view(&history->peer, &message->peer);
+	message->history.peer = &message->peer.peer;
+	for (size_t i = 0; i < history->n_paths; i++) {
+		path_view(&history->paths[i], &message->paths[i]);
+		message->path_list[i] = &message->paths[i].path;
+	}
+	message->history.n_paths = history->n_paths;
+	message->history.paths = message->path_list;
+	for (size_t i = 0; i < history->n_samples; i++) {
+		sample_view(&history->samples[i], &message->samples[i]);
+		message->sample_list[i] = &message->samples[i].sample;
+	}
+	message->history.n_samples = history->n_samples;
+	message->history.samples = message->sample_list;
+	n = pb_pack(&message->history.base, bytes);
+	free(message);
+	return n;
+}
+
+static bool take_peer_history(const Lanrage__Metrics__PeerHistory *message,
+			      struct metrics_peer_history *history)
+{
+	if (!take_peer(message->peer, &history->peer) || message->n_paths > METRICS_PATHS_MAX ||
+	    message->n_samples > METRICS_SAMPLES_MAX)
+		return false;
+	history->paths = calloc(message->n_paths + 1, sizeof(*history->paths));
+	history->samples = calloc(message->n_samples + 1, sizeof(*history->samples));
+	if (!history->paths || !history->samples)
+		return false;
+	for (size_t i = 0; i < message->n_paths; i++)
+		if (!take_path(message->paths[i], &history->paths[history->n_paths++]))
+			return false;
+	for (size_t i = 0; i < message->n_samples; i++)
+		if (!take_sample(message->samples[i], &history->samples[history->n_samples++]))
+			return false;
+	return true;
+}
+
+int metrics_peer_history_decode(struct metrics_peer_history *history, const uint8_t *bytes,
+				size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Metrics__PeerHistory *message = pb_unpack(
+		&memory, PEERS_BUDGET, &lanrage__metrics__peer_history__descriptor, bytes, length);
+	bool good;
+
+	memset(history, 0, sizeof(*history));
+	good = message && take_peer_history(message, history);
+	pb_free(&memory);
+	if (!good)
+		metrics_peer_history_clear(history);
+	return good ? 0 : -EBADMSG;
+}
+
+void metrics_peer_history_clear(struct metrics_peer_history *history)
+{
+	free(history->paths);
+	free(history->samples);
+	memset(history, 0, sizeof(*history));
 }

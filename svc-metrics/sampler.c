@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "svc-metrics/rate.h"
 
 #define LINE_MAX_SIZE 512
 
@@ -80,14 +81,6 @@ static const struct metrics_interface *find_interface(const struct metrics_syste
 	return NULL;
 }
 
-static uint64_t rate(uint64_t before, uint64_t after, uint64_t elapsed_us)
-{
-	/* more than any interface can do is a counter that was reset */
-	if (after < before || elapsed_us == 0 || after - before > UINT64_MAX / 1000000)
-		return METRICS_UNKNOWN;
-	return (after - before) * 1000000 / elapsed_us;
-}
-
 /* The count of iowait may go back (proc(5)); then the rest is more than the whole. */
 static uint32_t permille(uint64_t part, uint64_t whole)
 {
@@ -107,25 +100,27 @@ static void set_rates(struct metrics_system *system, const struct metrics_system
 		interface->tx_bytes_per_s = METRICS_UNKNOWN;
 		if (!before)
 			continue;
-		interface->rx_bytes_per_s = rate(before->rx_bytes, interface->rx_bytes, elapsed_us);
-		interface->tx_bytes_per_s = rate(before->tx_bytes, interface->tx_bytes, elapsed_us);
+		interface->rx_bytes_per_s =
+			rate_per_s(before->rx_bytes, interface->rx_bytes, elapsed_us);
+		interface->tx_bytes_per_s =
+			rate_per_s(before->tx_bytes, interface->tx_bytes, elapsed_us);
 	}
 }
 
 int sampler_take(struct sampler *sampler, const char *stat, const char *meminfo,
-		 const char *net_dev, uint64_t now_us, uint64_t wall_us)
+		 const char *net_dev, uint64_t now_us)
 {
-	struct metrics_system next = {.sampled_wall_us = wall_us,
-				      .cpu_permille = METRICS_UNKNOWN_PERMILLE};
-	uint64_t busy, total;
+	struct metrics_system next = {.cpu_permille = METRICS_UNKNOWN_PERMILLE};
+	uint64_t busy, total, elapsed_us = now_us - sampler->sampled_us;
 
 	if (parse_stat(stat, &busy, &total) < 0 ||
 	    parse_meminfo_line(meminfo, "MemTotal:", &next.memory_total) < 0 ||
 	    parse_meminfo_line(meminfo, "MemAvailable:", &next.memory_available) < 0)
 		return -EBADMSG;
 	parse_net_dev(net_dev, &next);
-	set_rates(&next, &sampler->current, now_us - sampler->sampled_us);
-	if (sampler->sampled_us && total > sampler->total && busy >= sampler->busy)
+	set_rates(&next, &sampler->current, elapsed_us);
+	if (sampler->sampled_us && elapsed_us <= RATE_APART_MAX_US && total > sampler->total &&
+	    busy >= sampler->busy)
 		next.cpu_permille = permille(busy - sampler->busy, total - sampler->total);
 	sampler->busy = busy;
 	sampler->total = total;

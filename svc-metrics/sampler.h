@@ -1,7 +1,8 @@
 /* sampler.h - this machine's processors, memory and interfaces, as /proc tells (proc(5)).
  *
  * Pure: the texts of /proc/stat, /proc/meminfo and /proc/net/dev in, numbers out. Rates need two
- * samples; until then they are unknown, and stay so for an interface whose counters went back.
+ * samples in a row; until then they are unknown, and stay so for an interface whose counters went
+ * back and across a time that was slept through.
  */
 #ifndef LANRAGE_METRICS_SAMPLER_H
 #define LANRAGE_METRICS_SAMPLER_H
@@ -11,14 +12,14 @@
 #include "svc-metrics/codec.h"
 
 struct sampler {
-	uint64_t busy, total; /* clock ticks of all processors at the last sample */
-	uint64_t sampled_us;  /* 0: never */
-	struct metrics_system current;
+	uint64_t busy, total;	       /* clock ticks of all processors at the last sample */
+	uint64_t sampled_us;	       /* 0: never */
+	struct metrics_system current; /* its age is not set */
 };
 
-/* Takes one sample. now_us is monotonic; wall_us is kept for showing. -EBADMSG when a text is not
- * what proc(5) says; the last sample then stays. */
+/* Takes one sample. now_us is monotonic. -EBADMSG when a text is not what proc(5) says; the last
+ * sample then stays. */
 int sampler_take(struct sampler *sampler, const char *stat, const char *meminfo,
-		 const char *net_dev, uint64_t now_us, uint64_t wall_us);
+		 const char *net_dev, uint64_t now_us);
 
 #endif

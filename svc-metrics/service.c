@@ -7,7 +7,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-#define SAMPLE_FIRST_MS 1000 /* rates are known soon after the start */
+/* Each wait is twice the last, so that rates are known soon after the start. */
+#define SAMPLE_FIRST_MS 1000
 #define SAMPLE_MS	10000
 #define PROC_MAX	65536
 
@@ -31,23 +32,48 @@ static char *read_proc(const char *path)
 	return text;
 }
 
-static void metrics_sample(void *data)
+static void sample_system(struct metrics *metrics)
 {
-	struct metrics *metrics = data;
-	bool first = metrics->sampler.sampled_us == 0;
+	uint64_t now_us = clock_now_us();
 	char *stat = read_proc("/proc/stat");
 	char *meminfo = read_proc("/proc/meminfo");
 	char *net_dev = read_proc("/proc/net/dev");
 
 	if (!stat || !meminfo || !net_dev ||
-	    sampler_take(&metrics->sampler, stat, meminfo, net_dev, clock_now_us(),
-			 clock_wall_us()) < 0)
+	    sampler_take(&metrics->sampler, stat, meminfo, net_dev, now_us) < 0)
 		log_warning("system: /proc could not be read; its values stay as they were");
+	else if (series_add(&metrics->system, &metrics->sampler.current, now_us) < 0)
+		log_warning("system: out of memory; a sample is lost");
 	free(stat);
 	free(meminfo);
 	free(net_dev);
-	loop_timer_start(&metrics->loop, &metrics->timer, first ? SAMPLE_FIRST_MS : SAMPLE_MS, 0,
-			 metrics_sample, metrics);
+}
+
+static void sample(void *data)
+{
+	struct metrics *metrics = data;
+
+	sample_system(metrics);
+	neighbour_ask(&metrics->neighbour);
+	loop_timer_start(&metrics->loop, &metrics->timer, metrics->interval_ms, 0, sample, metrics);
+	metrics->interval_ms *= 2;
+	if (metrics->interval_ms > SAMPLE_MS)
+		metrics->interval_ms = SAMPLE_MS;
+}
+
+static void on_data_plane(void *data, const struct dataplane_state *state)
+{
+	static struct log_limit failures;
+	struct metrics *metrics = data;
+	uint64_t now_us = clock_now_us();
+	int r = state ? peers_take(&metrics->peers, state, now_us)
+		      : peers_miss(&metrics->peers, now_us);
+
+	if (r < 0 && log_limit_pass(&failures, now_us, 60 * CLOCK_SECOND))
+		log_warning("peers: some have no sample: %s", strerror(-r));
+	if (metrics->peers.left_out && log_limit_pass(&failures, now_us, 60 * CLOCK_SECOND))
+		log_warning("peers: %zu more than the %d that are measured",
+			    metrics->peers.left_out, METRICS_PEERS_MAX);
 }
 
 static int metrics_start(struct metrics *metrics, const struct service *service,
@@ -59,7 +85,10 @@ static int metrics_start(struct metrics *metrics, const struct service *service,
 		r = bus_new(&metrics->bus, &metrics->loop, service);
 	if (r < 0)
 		return error_set(error, r, "cannot start: %s", strerror(-r));
-	metrics_sample(metrics);
+	series_init(&metrics->system, sizeof(struct metrics_system));
+	metrics->interval_ms = SAMPLE_FIRST_MS;
+	neighbour_start(&metrics->neighbour, &metrics->loop, metrics->bus, on_data_plane, metrics);
+	sample(metrics);
 	return bus_serve(metrics->bus, metrics_methods, metrics, error);
 }
 
@@ -75,6 +104,9 @@ int metrics_run(const struct service *service)
 	loop_run(&metrics.loop);
 	loop_timer_stop(&metrics.timer);
 	bus_free(metrics.bus);
+	neighbour_stop(&metrics.neighbour);
 	loop_deinit(&metrics.loop);
+	peers_deinit(&metrics.peers);
+	series_deinit(&metrics.system);
 	return EXIT_SUCCESS;
 }

@@ -1,32 +1,13 @@
 /* cmd_servers.c - servers [--game G]. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "svc-api/clean.h"
 #include "svc-api/cli/commands.h"
 #include "svc-api/cli/table.h"
 
 /* With two blanks between columns this makes 80 at most: names are others' choice. */
 static const size_t widths[] = {16, 8, 9, 21, 7, 9};
 #define COLUMNS (sizeof(widths) / sizeof(widths[0]))
-
-/* Shortens a text that takes more columns. */
-static void cut(char *text, size_t width)
-{
-	static const char ellipsis[] = "\xe2\x80\xa6";
-	size_t length = strlen(text);
-
-	if (table_width(text) <= width)
-		return;
-	while (length > 0 && table_width(text) > width - 1) {
-		do
-			length--;
-		while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80);
-		text[length] = '\0';
-	}
-	memcpy(text + length, ellipsis, sizeof(ellipsis));
-}
 
 static const char *number_at(const json_t *object, const char *key, char text[24])
 {
@@ -42,24 +23,17 @@ static void add_server(struct table *table, const json_t *server)
 {
 	bool favourite = json_is_true(json_object_get(server, "favourite"));
 	char name[TABLE_CELL_MAX], players[64], now[24], most[24];
-	const char *texts[COLUMNS] = {name,
+	const char *cells[COLUMNS] = {name,
 				      text_at(server, "game"),
 				      text_at(json_object_get(server, "host"), "name"),
 				      text_at(server, "address"),
 				      players,
 				      text_at(server, "map")};
-	char cells[COLUMNS][TABLE_CELL_MAX + 4];
-	const char *row[COLUMNS];
 
 	(void)snprintf(name, sizeof(name), "%s%s", favourite ? "* " : "", text_at(server, "name"));
 	(void)snprintf(players, sizeof(players), "%s/%s", number_at(server, "players", now),
 		       number_at(server, "max_players", most));
-	for (size_t i = 0; i < COLUMNS; i++) {
-		clean_text(texts[i], strlen(texts[i]), cells[i], TABLE_CELL_MAX);
-		cut(cells[i], widths[i]);
-		row[i] = cells[i];
-	}
-	table_add(table, row);
+	table_add(table, cells);
 }
 
 static void print_servers(const json_t *servers)
@@ -71,6 +45,7 @@ static void print_servers(const json_t *servers)
 	json_t *server;
 
 	table_init(&table, COLUMNS);
+	table.limits = widths;
 	table_add(&table, title);
 	json_array_foreach(servers, i, server) add_server(&table, server);
 	table_print(&table, 0, stdout);

@@ -1,4 +1,4 @@
-/* cmd_status.c - status, up, down, ui, metrics. */
+/* cmd_status.c - status, up, down, ui. */
 #include <stdio.h>
 #include <string.h>
 
@@ -158,52 +158,5 @@ int command_ui(const struct invocation *invocation)
 		say_own_json(json_pack("{s:s}", "url", url));
 	else
 		(void)puts(url);
-	return 0;
-}
-
-static void print_traffic(const json_t *interfaces)
-{
-	static const char *const title[] = {"INTERFACE", "IN", "OUT"};
-	struct table table;
-	size_t i;
-	json_t *interface;
-
-	table_init(&table, 3);
-	table_add(&table, title);
-	json_array_foreach(interfaces, i, interface)
-	{
-		char in[32], out[32];
-		const char *cells[] = {text_at(interface, "name"),
-				       measure_at(interface, "rx_bytes_per_s", "B/s", in),
-				       measure_at(interface, "tx_bytes_per_s", "B/s", out)};
-
-		table_add(&table, cells);
-	}
-	(void)putchar('\n');
-	table_print(&table, 0, stdout);
-	table_deinit(&table);
-}
-
-int command_metrics(const struct invocation *invocation)
-{
-	struct answer answer;
-	char cpu[32];
-
-	if (say_ask(invocation, "GET", "metrics/system", NULL, &answer) != 0)
-		return 1;
-	if (wants_json(invocation)) {
-		say_json(&answer);
-	} else {
-		const double mib = 1024.0 * 1024.0;
-		double total = json_number_value(
-			       json_object_get(answer.json, "memory_total_bytes")),
-		       free_bytes = json_number_value(
-			       json_object_get(answer.json, "memory_available_bytes"));
-
-		say_field("processor", "%s", measure_at(answer.json, "cpu_pct", "%", cpu));
-		say_field("memory", "%.0f MiB of %.0f MiB free", free_bytes / mib, total / mib);
-		print_traffic(json_object_get(answer.json, "interfaces"));
-	}
-	client_clear(&answer);
 	return 0;
 }

@@ -21,7 +21,6 @@ int command_status(const struct invocation *invocation);
 int command_up(const struct invocation *invocation);
 int command_down(const struct invocation *invocation);
 int command_ui(const struct invocation *invocation);
-int command_metrics(const struct invocation *invocation);
 /* cmd_doctor.c */
 int command_doctor(const struct invocation *invocation);
 /* cmd_party.c */
@@ -34,6 +33,8 @@ int command_invite(const struct invocation *invocation);
 /* cmd_peers.c */
 int command_peers(const struct invocation *invocation);
 int command_ping(const struct invocation *invocation);
+/* cmd_metrics.c */
+int command_metrics(const struct invocation *invocation);
 /* cmd_settings.c */
 int command_settings(const struct invocation *invocation);
 /* cmd_logs.c */

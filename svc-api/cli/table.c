@@ -7,6 +7,8 @@
 
 #include "svc-api/clean.h"
 
+static const char ellipsis[] = "\xe2\x80\xa6";
+
 void table_init_locale(void)
 {
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
@@ -37,6 +39,22 @@ void table_init(struct table *table, size_t n_columns)
 	*table = (struct table){.n_columns = n_columns};
 }
 
+/* Shortens a text that takes more columns. There is room for the ellipsis behind it. */
+static void cut(char *text, size_t width)
+{
+	size_t length = strlen(text);
+
+	if (table_width(text) <= width)
+		return;
+	while (length > 0 && table_width(text) > width - 1) {
+		do
+			length--;
+		while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80);
+		text[length] = '\0';
+	}
+	memcpy(text + length, ellipsis, sizeof(ellipsis));
+}
+
 void table_add(struct table *table, const char *const *cells)
 {
 	size_t used = table->n_rows * table->n_columns;
@@ -49,7 +67,10 @@ void table_add(struct table *table, const char *const *cells)
 	for (size_t i = 0; i < table->n_columns; i++) {
 		const char *text = cells[i] && *cells[i] ? cells[i] : "-";
 
-		clean_text(text, strlen(text), table->cells[used + i], TABLE_CELL_MAX);
+		clean_text(text, strlen(text), table->cells[used + i],
+			   TABLE_CELL_MAX - sizeof(ellipsis));
+		if (table->limits)
+			cut(table->cells[used + i], table->limits[i]);
 	}
 }
 

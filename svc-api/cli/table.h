@@ -15,6 +15,8 @@
 struct table {
 	size_t n_columns;
 	size_t n_rows;
+	const size_t *limits; /* of each column, in columns of the terminal; NULL: none. Set by the
+			       * caller after table_init(): longer texts are cut */
 	char (*cells)[TABLE_CELL_MAX]; /* n_rows * n_columns */
 };
 

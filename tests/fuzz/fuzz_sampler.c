@@ -36,8 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 		at += at < length;
 	}
 	for (size_t i = 0; i < TEXTS; i += 3)
-		if (sampler_take(&sampler, texts[i], texts[i + 1], texts[i + 2], (i + 1) * 1000000,
-				 0) == 0)
+		if (sampler_take(&sampler, texts[i], texts[i + 1], texts[i + 2],
+				 (i + 1) * 1000000) == 0)
 			check(&sampler.current);
 	free(copy);
 	return 0;

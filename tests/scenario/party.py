@@ -1,4 +1,14 @@
 """Steps that many stories share: starting the programs, making a party, joining it, looking at a peer."""
+import contextlib
+import http.client
+import json
+import os
+import signal
+
+from lab.programs import wait_until
+
+API_PORT = 8666
+BACK_S = 30
 
 
 def start_party(server, relay, *members):
@@ -33,3 +43,43 @@ def direct_both(a, b):
     """Do both sides send to each other directly?"""
     return all(peer["path"] == "direct" and peer["state"] == "connected"
                for host in (a, b) for peer in host.lanrage("peers"))
+
+
+class Member:
+    """A host whose own API is asked, from inside its namespace."""
+
+    def __init__(self, host):
+        self.host = host
+
+    def ask(self, method, path, body=None):
+        """(status, JSON) of the host's own API."""
+        with open(f"{self.host.run_dir}/token") as file:
+            headers = {"Authorization": f"Bearer {file.read().strip()}", "Content-Type": "application/json"}
+        connection = http.client.HTTPConnection("127.0.0.1", API_PORT, timeout=20)
+        with self.host.netns.inside():
+            connection.connect()
+        with contextlib.closing(connection):
+            connection.request(method, f"/api/v1/{path}", body=json.dumps(body) if body is not None else None,
+                               headers=headers)
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+
+    def do(self, method, path, body=None):
+        status, answer = self.ask(method, path, body)
+        assert status in (200, 201), answer
+        return answer
+
+    @property
+    def me(self):
+        return self.host.lanrage("status")["self"]
+
+    def kill(self, service):
+        """SIGKILL, and waits until the service is back and answers."""
+        before = self.do("GET", "status")["services"][service]
+        os.kill(before["pid"], signal.SIGKILL)
+
+        def back():
+            status, answer = self.ask("GET", "status")
+            now = answer["services"][service] if status == 200 else before
+            return now["restarts"] > before["restarts"] and now["state"] == "running"
+        wait_until(back, BACK_S, f"{self.host.name}: {service} is back")

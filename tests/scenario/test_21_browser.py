@@ -6,50 +6,20 @@
 
 One party for all stories; each leaves no game server behind.
 """
-import contextlib
-import http.client
-import json
 import os
-import signal
 
 import pytest
 from lab.programs import wait_until
-from party import connect, start_party
+from party import Member, connect, start_party
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
-PORT = 8666
 SOON_S = 30    # generous, and far below the 90 s after which all would vanish anyway
 ARENA = {"id": "arena", "name": "Ana's arena", "game": "quake3", "port": 27960, "players": 2, "max_players": 8,
          "map": "q3dm17", "mode": "ffa", "tags": ["eu", "ffa"]}
 
 
-class Member:
-    def __init__(self, host):
-        self.host = host
-
-    def ask(self, method, path, body=None):
-        """(status, JSON) of the host's own API."""
-        with open(f"{self.host.run_dir}/token") as file:
-            headers = {"Authorization": f"Bearer {file.read().strip()}", "Content-Type": "application/json"}
-        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=20)
-        with self.host.netns.inside():
-            connection.connect()
-        with contextlib.closing(connection):
-            connection.request(method, f"/api/v1/{path}", body=json.dumps(body) if body is not None else None,
-                               headers=headers)
-            response = connection.getresponse()
-            return response.status, json.loads(response.read())
-
-    def do(self, method, path, body=None):
-        status, answer = self.ask(method, path, body)
-        assert status in (200, 201), answer
-        return answer
-
-    @property
-    def me(self):
-        return self.host.lanrage("status")["self"]
-
+class Browser(Member):
     def servers(self, query=""):
         return self.do("GET", f"servers{query}")
 
@@ -60,24 +30,13 @@ class Member:
             return (found,) if condition(found) else None
         return wait_until(look, SOON_S, f"{self.host.name}: {what}", interval=0.2)[0]
 
-    def kill(self, service):
-        """SIGKILL, and waits until the service is back and answers."""
-        before = self.do("GET", "status")["services"][service]
-        os.kill(before["pid"], signal.SIGKILL)
-
-        def back():
-            status, answer = self.ask("GET", "status")
-            now = answer["services"][service] if status == 200 else before
-            return now["restarts"] > before["restarts"] and now["state"] == "running"
-        wait_until(back, SOON_S, f"{self.host.name}: {service} is back")
-
 
 @pytest.fixture(scope="module")
 def party(module_lab):
     server, relay, a, b = (module_lab.public(name) for name in ("server", "relay", "a", "b"))
     start_party(server, relay, a, b)
     connect(a, b)
-    return Member(a), Member(b)
+    return Browser(a), Browser(b)
 
 
 @pytest.fixture

@@ -162,6 +162,23 @@ static void paths_and_queries_are_decoded(void **state)
 	assert_int_equal(target.n_segments, 0);
 }
 
+static void numbers_of_queries(void **state)
+{
+	unsigned long number = 7;
+	struct target target;
+
+	(void)state;
+	assert_int_equal(target_parse(&target, "/", "a=5&b=-1&c=&d=5x&e=99999999999999999999"), 0);
+	assert_int_equal(target_number(&target, "none", 9, &number), 0);
+	assert_int_equal(number, 7);
+	for (const char *name = "b\0c\0d\0e\0"; *name; name += 2)
+		assert_int_equal(target_number(&target, name, 9, &number), -EINVAL);
+	assert_int_equal(target_number(&target, "a", 4, &number), -EINVAL);
+	assert_int_equal(number, 7);
+	assert_int_equal(target_number(&target, "a", 5, &number), 0);
+	assert_int_equal(number, 5);
+}
+
 static void malformed_paths_are_refused(void **state)
 {
 	static const char *const refused[] = {"",     "api",	    "/a/",    "/%",
@@ -192,6 +209,7 @@ int main(void)
 		cmocka_unit_test(an_empty_token_lets_nobody_in),
 		cmocka_unit_test(listens_on_loopback_only),
 		cmocka_unit_test(paths_and_queries_are_decoded),
+		cmocka_unit_test(numbers_of_queries),
 		cmocka_unit_test(malformed_paths_are_refused),
 	};
 

@@ -382,7 +382,7 @@ static void game_servers(void **state)
 
 static void the_machine(void **state)
 {
-	struct metrics_system system = {.sampled_wall_us = 1769860800000000,
+	struct metrics_system system = {.age_us = 1500000,
 					.cpu_permille = METRICS_UNKNOWN_PERMILLE,
 					.memory_total = 1024,
 					.memory_available = 512,
@@ -394,11 +394,97 @@ static void the_machine(void **state)
 							.tx_bytes_per_s = 3}}};
 
 	(void)state;
-	golden(view_system(&system),
-	       "{\"sampled_at\":\"2026-01-31T12:00:00Z\",\"cpu_pct\":null,"
+	golden(view_system(&system, 1769860801500000),
+	       "{\"sampled_at\":\"2026-01-31T12:00:00Z\",\"age_s\":1.5,\"cpu_pct\":null,"
 	       "\"memory_total_bytes\":1024,\"memory_available_bytes\":512,"
 	       "\"interfaces\":[{\"name\":\"eth0\",\"rx_bytes\":1,\"tx_bytes\":2,"
 	       "\"rx_bytes_per_s\":null,\"tx_bytes_per_s\":3}]}");
+}
+
+#define NO_MEASURES                                                                            \
+	"\"rtt_ms\":null,\"jitter_ms\":null,\"loss_pct\":null,\"rx_bytes\":null,\"tx_bytes\":" \
+	"null,\"rx_bytes_per_s\":null,\"tx_bytes_per_s\":null"
+
+/* lee is measured; mo's data plane is silent; noa was never looked at; a former member is gone. */
+static struct metrics_peer measured[] = {
+	{.public_key = KEY(0x12),
+	 .now = {.age_us = 2500000,
+		 .state = METRICS_PEER_CONNECTED,
+		 .path = METRICS_PATH_DIRECT,
+		 .measures = {.rtt_us = 40250,
+			      .jitter_us = 100,
+			      .loss_permille = 5,
+			      .rx_bytes = 7,
+			      .tx_bytes = 8,
+			      .rx_bytes_per_s = 0,
+			      .tx_bytes_per_s = METRICS_UNKNOWN}}},
+	{.public_key = KEY(0x13)},
+	{.public_key = KEY(0x19)},
+};
+static struct metrics_peers all_measured = {.n_peers = 3, .peers = measured};
+
+static int set_up_measured(void **state)
+{
+	for (size_t i = 1; i < 3; i++) {
+		measured[i].now = metrics_sample_unknown;
+		measured[i].now.age_us = 1000000;
+	}
+	measured[2].now.state = METRICS_PEER_GONE;
+	return set_up(state);
+}
+
+#define LEE                                                                                       \
+	"\"sampled_at\":\"2026-01-31T12:00:00Z\",\"age_s\":2.5,\"state\":\"connected\","          \
+	"\"path\":\"direct\",\"rtt_ms\":40.25,\"jitter_ms\":0.1,\"loss_pct\":0.5,\"rx_bytes\":7," \
+	"\"tx_bytes\":8,\"rx_bytes_per_s\":0,\"tx_bytes_per_s\":null"
+
+static void peers_measured(void **state)
+{
+	json_t *list = view_metrics_peers(&all_measured, snapshot.control, 1769860802500000);
+
+	(void)state;
+	assert_int_equal(json_array_size(list), 4);
+	golden(json_incref(json_array_get(list, 0)),
+	       "{\"name\":\"lee\",\"id\":\"0202020202020202\",\"key\":\"1212121212121212\"," LEE
+	       "}");
+	golden(json_incref(json_array_get(list, 1)),
+	       "{\"name\":\"mo ?[31m\",\"id\":\"0303030303030303\",\"key\":"
+	       "\"1313131313131313\",\"sampled_at\":\"2026-01-31T12:00:01Z\",\"age_s\":1.0,"
+	       "\"state\":null,\"path\":null," NO_MEASURES "}");
+	golden(json_incref(json_array_get(list, 2)),
+	       "{\"name\":null,\"id\":\"0404040404040404\",\"key\":\"1414141414141414\","
+	       "\"sampled_at\":null,\"age_s\":null,\"state\":null,\"path\":null," NO_MEASURES "}");
+	golden(json_incref(json_array_get(list, 3)),
+	       "{\"name\":null,\"id\":null,\"key\":\"1919191919191919\",\"sampled_at\":"
+	       "\"2026-01-31T12:00:01Z\",\"age_s\":1.0,\"state\":\"gone\",\"path\":"
+	       "null," NO_MEASURES "}");
+	json_decref(list);
+	list = view_metrics_peers(&all_measured, NULL, 0); /* control does not answer */
+	assert_int_equal(json_array_size(list), 3);
+	assert_true(json_is_null(json_object_get(json_array_get(list, 0), "name")));
+	json_decref(list);
+}
+
+static void one_peer_measured(void **state)
+{
+	struct metrics_path path = {.active = true,
+				    .kind = DATAPLANE_PATH_RELAY,
+				    .state = DATAPLANE_PATH_WORKING,
+				    .relay = KEY(0x21),
+				    .measures = metrics_sample_unknown.measures};
+	struct metrics_peer_history history = {.peer = measured[0],
+					       .n_paths = 1,
+					       .paths = &path,
+					       .n_samples = 1,
+					       .samples = &measured[0].now};
+
+	(void)state;
+	addr_parse(&path.endpoint, "203.0.113.1:51820");
+	golden(view_metrics_peer(&history, &members[1], &snapshot, 1769860802500000),
+	       "{\"name\":\"lee\",\"id\":\"0202020202020202\",\"key\":\"1212121212121212\"," LEE
+	       ",\"paths\":[{\"active\":true,\"path\":\"relay\",\"state\":\"working\",\"endpoint\":"
+	       "\"203.0.113.1:51820\",\"relay\":\"eu1\"," NO_MEASURES "}],\"history\":[{" LEE
+	       "}]}");
 }
 
 int main(void)
@@ -416,6 +502,8 @@ int main(void)
 		cmocka_unit_test(settings_and_codes),
 		cmocka_unit_test(game_servers),
 		cmocka_unit_test(the_machine),
+		cmocka_unit_test_setup(peers_measured, set_up_measured),
+		cmocka_unit_test_setup(one_peer_measured, set_up_measured),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -318,7 +318,8 @@ static void make_state(void)
 						       .rtt_us = DATAPLANE_UNKNOWN,
 						       .handshake_age_us = DATAPLANE_UNKNOWN_AGE,
 						       .reason = "the ticket has expired"};
-	snapshot = (struct dataplane_state){.party = {1, 2},
+	snapshot = (struct dataplane_state){.instance = 77,
+					    .party = {1, 2},
 					    .interface = "lanrage0",
 					    .interface_state = DATAPLANE_INTERFACE_FAILED,
 					    .interface_reason = "no such device",
@@ -351,6 +352,7 @@ static void test_state(void **state)
 	(void)state;
 	make_state();
 	assert_int_equal(redecode_state(&got), 0);
+	assert_int_equal(got.instance, 77);
 	assert_string_equal(got.interface, "lanrage0");
 	assert_string_equal(got.interface_reason, "no such device");
 	assert_int_equal(got.port_ipv4, 51820);

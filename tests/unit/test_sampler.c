@@ -25,7 +25,7 @@ static int take(struct sampler *sampler, const char *stat, const char *net_dev, 
 	char text[1024];
 
 	snprintf(text, sizeof(text), "%s%s", headings, net_dev);
-	return sampler_take(sampler, stat, meminfo, text, now_us, now_us + 7);
+	return sampler_take(sampler, stat, meminfo, text, now_us);
 }
 
 static void test_processors(void **state)
@@ -61,7 +61,7 @@ static void test_processors(void **state)
 		assert_int_equal(take(&sampler, rows[i].second, "", 6 * S), 0);
 		if (sampler.current.cpu_permille != rows[i].permille)
 			fail_msg("row %zu: %u", i, sampler.current.cpu_permille);
-		assert_int_equal(sampler.current.sampled_wall_us, 6 * S + 7);
+		assert_int_equal(sampler.sampled_us, 6 * S);
 	}
 }
 
@@ -111,6 +111,29 @@ static void test_interfaces(void **state)
 	assert_int_equal(sampler.current.interfaces[0].tx_bytes_per_s, 0);
 }
 
+/* A night asleep is no time to take the mean of. */
+static void test_asleep(void **state)
+{
+	struct sampler sampler = {0};
+	const struct metrics_interface *eth = &sampler.current.interfaces[0];
+
+	(void)state;
+	assert_int_equal(take(&sampler, "cpu  0 0 0 10 0 0 0 0 0 0\n",
+			      "eth0: 1000 9 0 0 0 0 0 0 2000 9 0 0 0 0 0 0\n", 10 * S),
+			 0);
+	assert_int_equal(take(&sampler, "cpu  5 0 0 15 0 0 0 0 0 0\n",
+			      "eth0: 9000 9 0 0 0 0 0 0 2000 9 0 0 0 0 0 0\n", 41 * S),
+			 0);
+	assert_int_equal(eth->rx_bytes, 9000);
+	assert_true(eth->rx_bytes_per_s == METRICS_UNKNOWN);
+	assert_int_equal(sampler.current.cpu_permille, METRICS_UNKNOWN_PERMILLE);
+	assert_int_equal(take(&sampler, "cpu  10 0 0 20 0 0 0 0 0 0\n",
+			      "eth0: 9500 9 0 0 0 0 0 0 2000 9 0 0 0 0 0 0\n", 51 * S),
+			 0);
+	assert_int_equal(eth->rx_bytes_per_s, 50);
+	assert_int_equal(sampler.current.cpu_permille, 500);
+}
+
 static void test_odd_interfaces(void **state)
 {
 	char text[8192] = "";
@@ -131,7 +154,7 @@ static void test_odd_interfaces(void **state)
 	for (int i = 0; i < 100; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n,
 				      "veth%d: 1 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n", i);
-	assert_int_equal(sampler_take(&sampler, idle, meminfo, text, 2 * S, S), 0);
+	assert_int_equal(sampler_take(&sampler, idle, meminfo, text, 2 * S), 0);
 	assert_int_equal(sampler.current.n_interfaces, METRICS_INTERFACES_MAX);
 }
 
@@ -157,9 +180,8 @@ static void test_malformed(void **state)
 	assert_int_equal(take(&sampler, idle, "", S), 0);
 	before = sampler;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_int_equal(
-			sampler_take(&sampler, rows[i].stat, rows[i].meminfo, "", 2 * S, 0),
-			-EBADMSG);
+		assert_int_equal(sampler_take(&sampler, rows[i].stat, rows[i].meminfo, "", 2 * S),
+				 -EBADMSG);
 		assert_memory_equal(&sampler, &before, sizeof(before));
 	}
 }
@@ -169,7 +191,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_processors), cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_interfaces), cmocka_unit_test(test_odd_interfaces),
-		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_asleep),	   cmocka_unit_test(test_malformed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,21 @@
+/* ask.h - one question of a handler to one service; whatever goes wrong becomes the reply. */
+#ifndef LANRAGE_API_ASK_H
+#define LANRAGE_API_ASK_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "svc-api/gather.h"
+
+struct request;
+struct reply;
+
+/* ask says whom, what and how; bytes and length are what the codec's encode function gave (NULL, 0:
+ * no body), and bytes are taken over. True with the answer in *ask, to be freed; else the reply is
+ * made. */
+bool ask_one(const struct request *request, struct reply *reply, struct gather_ask *ask,
+	     uint8_t *bytes, ssize_t length);
+/* The reply for an answer that does not decode. */
+void ask_malformed(const struct gather_ask *ask, struct reply *reply);
+
+#endif

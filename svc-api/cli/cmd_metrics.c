@@ -1,0 +1,125 @@
+/* cmd_metrics.c - metrics: this machine, then every peer. */
+#include <stdio.h>
+#include <string.h>
+
+#include "svc-api/cli/commands.h"
+#include "svc-api/cli/table.h"
+
+/* With two blanks between columns this makes 80 at most: names are others' choice. */
+static const size_t peer_widths[] = {13, 10, 9, 9, 7, 9, 9};
+#define PEER_COLUMNS (sizeof(peer_widths) / sizeof(peer_widths[0]))
+
+/* `12.3 kB/s`, or "-" for null. Returns text. */
+static char *rate_at(const json_t *object, const char *key, char text[32])
+{
+	static const char *const units[] = {"B/s", "kB/s", "MB/s", "GB/s"};
+	const json_t *value = json_object_get(object, key);
+	double rate = json_number_value(value);
+	size_t unit = 0;
+
+	(void)snprintf(text, 32, "-");
+	if (!json_is_number(value))
+		return text;
+	for (; rate >= 999.95 && unit < 3; unit++)
+		rate /= 1000;
+	(void)snprintf(text, 32, "%.*f %s", unit ? 1 : 0, rate, units[unit]);
+	return text;
+}
+
+static void print_traffic(const json_t *interfaces)
+{
+	static const char *const title[] = {"INTERFACE", "IN", "OUT"};
+	struct table table;
+	size_t i;
+	json_t *interface;
+
+	table_init(&table, 3);
+	table_add(&table, title);
+	json_array_foreach(interfaces, i, interface)
+	{
+		char in[32], out[32];
+		const char *cells[] = {text_at(interface, "name"),
+				       rate_at(interface, "rx_bytes_per_s", in),
+				       rate_at(interface, "tx_bytes_per_s", out)};
+
+		table_add(&table, cells);
+	}
+	(void)putchar('\n');
+	table_print(&table, 0, stdout);
+	table_deinit(&table);
+}
+
+/* The path where there is one, else why there is none. */
+static const char *path_words(const json_t *peer)
+{
+	const char *state = text_at(peer, "state");
+
+	return strcmp(state, "connected") == 0 ? text_at(peer, "path") : state;
+}
+
+static void add_peer(struct table *table, const json_t *peer)
+{
+	char rtt[32], jitter[32], loss[32], in[32], out[32];
+	const char *cells[PEER_COLUMNS] = {*text_at(peer, "name") ? text_at(peer, "name")
+								  : text_at(peer, "key"),
+					   path_words(peer),
+					   measure_at(peer, "rtt_ms", "ms", rtt),
+					   measure_at(peer, "jitter_ms", "ms", jitter),
+					   measure_at(peer, "loss_pct", "%", loss),
+					   rate_at(peer, "rx_bytes_per_s", in),
+					   rate_at(peer, "tx_bytes_per_s", out)};
+
+	table_add(table, cells);
+}
+
+static void print_peers(const json_t *peers)
+{
+	static const char *const title[PEER_COLUMNS] = {"PEER", "PATH", "PING", "JITTER",
+							"LOSS", "IN",	"OUT"};
+	struct table table;
+	size_t i;
+	json_t *peer;
+
+	table_init(&table, PEER_COLUMNS);
+	table.limits = peer_widths;
+	table_add(&table, title);
+	json_array_foreach(peers, i, peer) add_peer(&table, peer);
+	(void)putchar('\n');
+	table_print(&table, 0, stdout);
+	table_deinit(&table);
+}
+
+static void print_system(const json_t *system)
+{
+	const double mib = 1024.0 * 1024.0;
+	double total = json_number_value(json_object_get(system, "memory_total_bytes")),
+	       available = json_number_value(json_object_get(system, "memory_available_bytes"));
+	char cpu[32];
+
+	say_field("processor", "%s", measure_at(system, "cpu_pct", "%", cpu));
+	say_field("memory", "%.0f MiB of %.0f MiB free", available / mib, total / mib);
+	print_traffic(json_object_get(system, "interfaces"));
+}
+
+int command_metrics(const struct invocation *invocation)
+{
+	struct answer system, peers;
+
+	if (say_ask(invocation, "GET", "metrics/system", NULL, &system) != 0)
+		return 1;
+	if (say_ask(invocation, "GET", "metrics/peers", NULL, &peers) != 0) {
+		client_clear(&system);
+		return 1;
+	}
+	if (wants_json(invocation)) {
+		json_object_set(system.json, "peers", peers.json);
+		say_own_json(json_incref(system.json));
+	} else {
+		print_system(system.json);
+		if (json_array_size(peers.json) > 0)
+			print_peers(peers.json);
+	}
+	client_clear(&system);
+	client_clear(&peers);
+	return 0;
+}
