@@ -62,7 +62,7 @@ SRC_lanrage-control := $(SERVICE) $(RENDEZVOUS) $(addprefix svc-control/, \
 	main.c service.c dispatch.c codec.c keyholder.c code.c invite.c announcement.c \
 	sealed_codec.c database.c settings.c party.c rendezvous.c operation.c membership.c \
 	hosting.c arrival.c farewell.c tickets.c handover.c announce.c generation.c renewal.c \
-	gossip.c gossip_codec.c beacon.c lan.c local.c) $(RENDEZVOUS_ENGINE) \
+	gossip.c gossip_codec.c complaint.c beacon.c lan.c local.c) $(RENDEZVOUS_ENGINE) \
 	svc-dataplane/codec.c svc-nat/codec.c
 PB_lanrage-control  := ipc dataplane nat control rendezvous
 LIB_lanrage-control := $(call pkg,$(LIBS_BUS) libwebsockets sqlite3) $(NNG) -lpthread

@@ -62,8 +62,9 @@ static void announce_answered(void *data, const struct error *error,
 
 	(void)frame;
 	control->announce.asking = false;
-	if (error && error->code != -ENOTCONN) {
+	if (complaint_is_new(&control->announce.complaint, error))
 		log_warning("server: announcement not taken: %s", error->text);
+	if (error && error->code != -ENOTCONN) {
 		announce_start(control, RETRY_MS);
 	} else if (control->announce.again) {
 		announce_soon(control);
@@ -99,8 +100,8 @@ static void announce_now(void *data)
 
 	control->announce.pending = false;
 	announce_start(control, ANNOUNCE_RENEW_MS);
-	if (!announce_is_possible(control))
-		return;
+	if (!announce_is_possible(control) || control->operation.kind == OPERATION_LEAVE)
+		return; /* the farewell was the last word */
 	control->announce.next_us = clock_now_us() + ANNOUNCE_INTERVAL_MS * CLOCK_MS;
 	r = announce_say(control, false);
 	if (r < 0)

@@ -11,6 +11,7 @@
 
 #include "common/loop.h"
 #include "svc-control/announcement.h"
+#include "svc-control/complaint.h"
 
 #define ANNOUNCE_INTERVAL_MS 100
 #define ANNOUNCE_RENEW_MS    (6u * 3600u * 1000u)
@@ -23,6 +24,7 @@ struct announce {
 	bool pending; /* the timer is for the next one, not for renewing */
 	bool asking;  /* the server has not answered the last one */
 	bool again;   /* something changed meanwhile */
+	struct complaint complaint;
 	size_t shared_length;
 	uint8_t shared[CONTROL_SHARED_MAX];
 };

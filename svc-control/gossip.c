@@ -14,6 +14,8 @@
 #define ANSWERS_MAX	    32 /* announcements in answer to one summary */
 #define REPEAT_MS	    200
 #define REPEATS		    25
+#define QUESTION_MS	    500
+#define QUESTIONS	    6
 
 static void gossip_begin_note(const struct control *control, struct gossip_note *note)
 {
@@ -63,7 +65,9 @@ static struct party_member *gossip_next(struct control *control, size_t *at)
 
 /* ---- summaries */
 
-static void gossip_fill_summary(const struct control *control, struct gossip_note *note)
+/* except: who is left out, or NULL. */
+static void gossip_fill_summary(const struct control *control, const struct party_member *except,
+				struct gossip_note *note)
 {
 	const struct party *party = &control->party;
 	/* of a party that does not fit, another part each time */
@@ -73,11 +77,11 @@ static void gossip_fill_summary(const struct control *control, struct gossip_not
 
 	note->has_summary = true;
 	for (size_t i = 0; i < party->n_members && note->n_heard < GOSSIP_HEARD_MAX; i++) {
-		const struct database_member *known =
-			&party->members[(first + i) % party->n_members].known;
+		const struct party_member *member = &party->members[(first + i) % party->n_members];
+		const struct database_member *known = &member->known;
 		struct gossip_heard *heard = &note->heard[note->n_heard];
 
-		if (known->sequence == 0)
+		if (known->sequence == 0 || member == except)
 			continue;
 		memcpy(heard->id, known->identity, GOSSIP_ID_SIZE);
 		heard->sequence = known->sequence;
@@ -94,8 +98,40 @@ static void gossip_send_summary(struct control *control, struct party_member *me
 		return;
 	member->summary_us = now_us;
 	gossip_begin_note(control, &note);
-	gossip_fill_summary(control, &note);
+	gossip_fill_summary(control, NULL, &note);
 	gossip_send(control, member->known.wireguard_key, &note);
+}
+
+static void gossip_question(void *data)
+{
+	struct control *control = data;
+	struct party_member *member;
+	struct gossip_note note;
+	bool open = false;
+	size_t at = 0;
+
+	if (control->gossip.questions == 0) {
+		control_party_changed(control, party_end_doubts(&control->party));
+		return;
+	}
+	control->gossip.questions--;
+	while ((member = gossip_next(control, &at))) {
+		if (!member->doubted)
+			continue;
+		gossip_begin_note(control, &note);
+		gossip_fill_summary(control, member, &note);
+		gossip_send(control, member->known.wireguard_key, &note);
+		open = true;
+	}
+	if (open)
+		loop_timer_start(&control->loop, &control->gossip.doubt, QUESTION_MS, 0,
+				 gossip_question, control);
+}
+
+void gossip_doubt(struct control *control)
+{
+	control->gossip.questions = QUESTIONS;
+	gossip_question(control);
 }
 
 void gossip_greet(struct control *control, const uint8_t key[DATAPLANE_KEY_SIZE])
@@ -280,6 +316,15 @@ void gossip_hand_over(struct control *control, const struct rendezvous_generatio
 
 /* ---- what comes in */
 
+/* What it said last came from itself: it is there. */
+static void gossip_believe(struct control *control, struct party_member *from,
+			   const struct gossip_note *note)
+{
+	if (from->known.said_length == note->said_length &&
+	    memcmp(from->known.said, note->said, note->said_length) == 0)
+		party_still_here(&control->party, from);
+}
+
 static void gossip_hear(struct control *control, const uint8_t key[DATAPLANE_KEY_SIZE],
 			const struct gossip_note *note)
 {
@@ -302,6 +347,8 @@ static void gossip_hear(struct control *control, const uint8_t key[DATAPLANE_KEY
 	from = party_member_by_key(party, key);
 	if (!party->settled || !from)
 		return;
+	if (note->said_length)
+		gossip_believe(control, from, note);
 	if (note->generation < trust->generation)
 		gossip_send_renewal(control, from, note->generation);
 	else if (note->wants_voucher && note->generation == trust->generation &&
@@ -366,4 +413,5 @@ void gossip_init(struct control *control)
 void gossip_deinit(struct control *control)
 {
 	loop_timer_stop(&control->gossip.timer);
+	loop_timer_stop(&control->gossip.doubt);
 }

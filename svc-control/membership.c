@@ -280,6 +280,15 @@ static void membership_ask_next(struct control *control)
 	local_next(control);
 }
 
+static void membership_refuse_invite(struct control *control, int r)
+{
+	log_warning("server %s: its invite for a code is not one for that code; refused",
+		    control->operation.server_url);
+	operation_fail(control, r,
+		       "the server's invite does not fit this code; ask the host for a new code, "
+		       "and do not trust this server if it happens again");
+}
+
 static void membership_open_invite(struct control *control,
 				   const struct rendezvous_server_frame *frame)
 {
@@ -295,9 +304,7 @@ static void membership_open_invite(struct control *control,
 	else if (r == -EKEYEXPIRED)
 		operation_fail(control, r, "this code has expired; ask the host for a new one");
 	else if (r < 0)
-		operation_fail(control, r,
-			       "the server's invite does not fit this code; ask the host for a new "
-			       "code, and do not trust this server if it happens again");
+		membership_refuse_invite(control, r);
 	else
 		membership_send_join(control);
 }

@@ -103,6 +103,14 @@ static bool party_lie_is_known(const struct party *party, const uint8_t identity
 	return false;
 }
 
+static bool party_lies_about(const struct party *party, const uint8_t identity[32])
+{
+	for (size_t i = 0; i < party->n_lies; i++)
+		if (memcmp(party->lies[i].identity, identity, 32) == 0)
+			return true;
+	return false;
+}
+
 /* True the first time: it is to be logged. */
 static bool party_note_lie(struct party *party, const uint8_t identity[32], const char *why)
 {
@@ -152,14 +160,15 @@ static void party_compare(struct party *party, struct party_member *member)
 {
 	const struct announcement *said = &member->announcement;
 	const struct database_member *known = &member->known;
+	bool before = member->announced;
 
 	member->announced = known->present && member->heard &&
 			    memcmp(said->wireguard_key, known->wireguard_key, 32) == 0 &&
 			    said->number == known->number &&
 			    addr_equal_ip(&said->address, &known->address);
-	if (member->announced)
+	if (member->announced && !before)
 		party_forgive(party, known->identity);
-	else if (known->present && member->heard)
+	else if (!member->announced && known->present && member->heard)
 		party_refuse(party, known->identity,
 			     "it does not agree with the lease the server gives");
 }
@@ -210,48 +219,93 @@ static bool party_is_late(const struct party *party, const struct party_member *
 
 	if (party->record.trust.generation == 1)
 		return false;
-	return !member->heard || member->announcement.generation < party->record.trust.generation ||
+	return !member || !member->heard ||
+	       member->announcement.generation < party->record.trust.generation ||
 	       announcement_unseal(&party->before, sealed->bytes, sealed->length, said, &length) ==
 		       0;
 }
 
-/* An announcement that came with the server's word about a member; true if it was taken. */
-static bool party_take_sealed(struct party *party, struct party_member *member,
-			      const struct rendezvous_bytes *sealed, uint64_t now_s)
-{
-	const struct announcement_trust *trust = &party->record.trust;
-	uint8_t said[ANNOUNCEMENT_SAID_MAX];
+/* An announcement that comes with the server's word about a member. */
+struct word {
+	bool good;	 /* new, and believed */
+	const char *why; /* it is refused; NULL: good, or nothing new */
 	struct announcement announcement;
-	enum announcement_verdict verdict;
 	size_t length;
-	const char *why = NULL;
+	uint8_t said[ANNOUNCEMENT_SAID_MAX];
+};
 
-	if (sealed->length == 0 || !trust->has_key)
-		return false;
-	if (announcement_unseal(trust, sealed->bytes, sealed->length, said, &length) < 0) {
+/* Why a word that is well-formed is refused, or NULL. */
+static const char *party_judge_good_word(const struct party *party, const struct word *word)
+{
+	if (word->announcement.left)
+		return "it says that it has left";
+	if (party_invite_is_used_up(party, &word->announcement))
+		return "its invite was used by somebody else before";
+	return NULL;
+}
+
+static void party_judge_word(struct party *party, const struct party_member *member,
+			     const uint8_t identity[32], uint64_t now_s, struct word *word)
+{
+	enum announcement_verdict verdict =
+		announcement_judge(&word->announcement, &party->record.trust, now_s, word->said,
+				   word->length, party_history, party);
+	/* it left, and its last word overtook what the server still sends */
+	bool gone = member && !member->heard && member->known.said_length == 0;
+
+	if (verdict == ANNOUNCEMENT_MALFORMED || verdict == ANNOUNCEMENT_BAD_SIGNATURE)
+		word->why = announcement_verdict_text(verdict);
+	else if (memcmp(word->announcement.identity, identity, 32) != 0)
+		word->why = "it is another member's";
+	else if (verdict == ANNOUNCEMENT_GOOD)
+		word->why = party_judge_good_word(party, word);
+	else if (verdict != ANNOUNCEMENT_OLD || !gone)
+		word->why = announcement_verdict_text(verdict);
+	word->good = verdict == ANNOUNCEMENT_GOOD && !word->why;
+}
+
+/* member: whom the claim is about; NULL: not known yet. */
+static void party_read_word(struct party *party, const struct party_member *member,
+			    const struct rendezvous_member *claim, uint64_t now_s,
+			    struct word *word)
+{
+	const struct rendezvous_bytes *sealed = &claim->sealed;
+
+	word->good = false;
+	word->why = NULL;
+	/* what this machine said itself it need not be told */
+	if (sealed->length == 0 || !party->record.trust.has_key ||
+	    (member && is_self(party, member)))
+		return;
+	if (announcement_unseal(&party->record.trust, sealed->bytes, sealed->length, word->said,
+				&word->length) < 0) {
 		if (!party_is_late(party, member, sealed))
-			party_refuse(party, member->known.identity,
-				     announcement_verdict_text(ANNOUNCEMENT_NOT_OURS));
-		return false;
+			word->why = announcement_verdict_text(ANNOUNCEMENT_NOT_OURS);
+		return;
 	}
-	if (member->heard && length == member->known.said_length &&
-	    memcmp(said, member->known.said, length) == 0)
-		return false;
-	verdict =
-		announcement_judge(&announcement, trust, now_s, said, length, party_history, party);
-	if (verdict != ANNOUNCEMENT_GOOD)
-		why = announcement_verdict_text(verdict);
-	else if (memcmp(announcement.identity, member->known.identity, 32) != 0)
-		why = "it is another member's";
-	else if (announcement.left)
-		why = "it says that it has left";
-	else if (party_invite_is_used_up(party, &announcement))
-		why = "its invite was used by somebody else before";
-	if (why)
-		party_refuse(party, member->known.identity, why);
-	else
-		party_keep(party, member, &announcement, said, length);
-	return why == NULL;
+	if (member && member->heard && word->length == member->known.said_length &&
+	    memcmp(word->said, member->known.said, word->length) == 0)
+		return;
+	party_judge_word(party, member, claim->identity, now_s, word);
+}
+
+static bool same_lease(const struct announcement *said, const struct rendezvous_member *claim)
+{
+	return memcmp(said->wireguard_key, claim->wireguard_key, 32) == 0 &&
+	       said->number == claim->number && said->lease == claim->lease &&
+	       addr_equal_ip(&said->address, &claim->address);
+}
+
+/* Does the member itself say what the claim says of it? This machine's own address is the server's
+ * to give; its key is not. */
+static bool party_confirms(const struct party *party, const struct party_member *member,
+			   const struct word *word, const struct rendezvous_member *claim)
+{
+	if (member && is_self(party, member))
+		return !member->heard ||
+		       memcmp(member->announcement.wireguard_key, claim->wireguard_key, 32) == 0;
+	return (word->good && same_lease(&word->announcement, claim)) ||
+	       (member && member->heard && same_lease(&member->announcement, claim));
 }
 
 /* ---- beginning and ending */
@@ -371,21 +425,56 @@ static unsigned party_drop(struct party *party, struct party_member *member)
 	member->known.present = false;
 	member->known.listed = false;
 	member->online = false;
+	member->doubted = false;
 	party_compare(party, member);
 	party_store(party, member);
 	return PARTY_CHANGED_MEMBERS | (is_self(party, member) ? PARTY_CHANGED_LEASE : 0);
 }
 
 /* The server says that it left. That this machine did, it knows better: only a record that the host
- * signed removes it. */
+ * signed removes it. And a member that did not say so itself is asked first. */
 static unsigned party_lose(struct party *party, struct party_member *member)
 {
-	if (!is_self(party, member))
-		return party_drop(party, member);
+	if (!is_self(party, member)) {
+		if (!member->announced)
+			return party_drop(party, member);
+		if (member->doubted || !member->known.listed)
+			return 0;
+		member->doubted = true;
+		return PARTY_CHANGED_DOUBTS;
+	}
 	if (party_note_lie(party, party->identity, "left"))
 		log_warning("party %s: the server says that this machine has left; it has not",
 			    party->record.name);
 	return 0;
+}
+
+void party_still_here(struct party *party, struct party_member *member)
+{
+	if (!member->doubted)
+		return;
+	member->doubted = false;
+	member->known.listed = false;
+	party_store(party, member);
+	if (party_note_lie(party, member->known.identity, "left"))
+		log_warning("party %s: the server says that %s has left; it has not",
+			    party->record.name, member->announcement.name);
+}
+
+unsigned party_end_doubts(struct party *party)
+{
+	unsigned changed = 0;
+
+	for (size_t i = 0; i < party->n_members; i++) {
+		struct party_member *member = &party->members[i];
+
+		if (!member->doubted)
+			continue;
+		log_info("party %s: %s has left, says the server", party->record.name,
+			 member->announcement.name);
+		changed |= party_drop(party, member);
+	}
+	return changed;
 }
 
 static bool same_key(const struct party_member *other, const struct rendezvous_member *claim)
@@ -419,12 +508,27 @@ static bool party_is_earlier(const struct rendezvous_member *claim,
 	return memcmp(claim->identity, other->known.identity, 32) < 0;
 }
 
-/* Why a claim is not to be believed, or NULL. Whoever was not named yet in a whole picture may have
-left, so its address and number are free; but a key that was announced is not. What only a member
- * says of itself (listed false) does not prevail over what the server says of another. */
-static const char *party_judge_claim(const struct party *party,
-				     const struct rendezvous_member *claim, bool listed)
+/* Of two claims to an address or a number: may this one not have it? Whoever was not named yet in a
+ * whole picture, or is said to have left, may be gone, so what it had is free. What only a member
+ * says of itself (listed false) does not prevail over what the server says of another; what only
+ * the server says, not over a member. */
+static bool party_is_taken(const struct party_member *other, const struct rendezvous_member *claim,
+			   bool listed, bool confirmed)
 {
+	if (other->announced && !confirmed)
+		return true;
+	return !other->unnamed && !other->doubted &&
+	       (!party_is_earlier(claim, other) || (other->known.listed && !listed));
+}
+
+/* Why a claim is not to be believed, or NULL. A key that was announced is never free. */
+static const char *party_judge_claim(const struct party *party,
+				     const struct rendezvous_member *claim, bool listed,
+				     bool confirmed)
+{
+	const struct party_member *member = party_member(party, claim->identity);
+	const char *lie = NULL;
+
 	if (!party_address_is_sound(party, &claim->address))
 		return "an address outside the party's prefix";
 	if (sodium_is_zero(claim->wireguard_key, 32))
@@ -436,11 +540,15 @@ static const char *party_judge_claim(const struct party *party,
 			continue;
 		if (same_key(other, claim) && other->announced)
 			return "the WireGuard key of another member";
-		if (!other->unnamed &&
-		    (!party_is_earlier(claim, other) || (other->known.listed && !listed)))
-			return "an address or number that is taken";
+		if (party_is_taken(other, claim, listed, confirmed))
+			lie = "an address or number that is taken";
 	}
-	return NULL;
+	/* what a member says of itself is not changed by the server's word alone */
+	if (!lie && member && member->announced && !confirmed)
+		lie = memcmp(member->known.wireguard_key, claim->wireguard_key, 32) != 0
+			      ? "another WireGuard key than it says itself"
+			      : "another address or number than it says itself";
+	return lie;
 }
 
 /* Those whom a sound claim proves wrong. */
@@ -484,8 +592,9 @@ static unsigned party_admit(struct party *party, const struct rendezvous_member 
 		member = party_add(party, claim->identity);
 	*out = member;
 	if (!member) {
-		log_warning("party %s: more than %d members; one is left out", party->record.name,
-			    PARTY_MEMBERS_MAX);
+		if (party_note_lie(party, party->identity, "full"))
+			log_warning("party %s: more than %d members; the rest is left out",
+				    party->record.name, PARTY_MEMBERS_MAX);
 		return changed;
 	}
 	if (!member->known.present)
@@ -497,7 +606,7 @@ static unsigned party_admit(struct party *party, const struct rendezvous_member 
 }
 
 static unsigned party_apply_present(struct party *party, const struct rendezvous_member *claim,
-				    uint64_t now_s)
+				    const struct word *word, uint64_t now_s)
 {
 	struct party_member *member;
 	unsigned changed = party_admit(party, claim, true, now_s, &member);
@@ -505,8 +614,13 @@ static unsigned party_apply_present(struct party *party, const struct rendezvous
 	if (!member)
 		return changed;
 	member->unnamed = false;
-	if (party_take_sealed(party, member, &claim->sealed, now_s))
+	member->doubted = false;
+	if (word->why)
+		party_refuse(party, member->known.identity, word->why);
+	if (word->good) {
+		party_keep(party, member, &word->announcement, word->said, word->length);
 		changed |= PARTY_CHANGED_MEMBERS;
+	}
 	if (changed & PARTY_CHANGED_MEMBERS)
 		party_store(party, member);
 	if (member->online != claim->online)
@@ -519,20 +633,22 @@ static unsigned party_apply_member(struct party *party, const struct rendezvous_
 				   uint64_t now_s)
 {
 	struct party_member *member = party_member(party, claim->identity);
-	const char *lie = claim->left ? NULL : party_judge_claim(party, claim, true);
+	struct word word;
+	const char *lie;
 	char id[SHORT_ID_SIZE];
 
 	if (member)
 		member->unnamed = false;
-	if (lie) {
-		if (party_note_lie(party, claim->identity, lie))
-			log_warning("party %s: the server gives %s %s; ignored", party->record.name,
-				    short_id(claim->identity, id), lie);
-		return 0;
-	}
 	if (claim->left)
 		return member ? party_lose(party, member) : 0;
-	return party_apply_present(party, claim, now_s);
+	party_read_word(party, member, claim, now_s, &word);
+	lie = party_judge_claim(party, claim, true, party_confirms(party, member, &word, claim));
+	if (!lie)
+		return party_apply_present(party, claim, &word, now_s);
+	if (party_note_lie(party, claim->identity, lie))
+		log_warning("party %s: the server gives %s %s; ignored", party->record.name,
+			    short_id(claim->identity, id), lie);
+	return 0;
 }
 
 /* ---- what other members pass on */
@@ -553,7 +669,7 @@ static unsigned party_hear_unlisted(struct party *party, const struct announceme
 				    uint64_t now_s, struct party_member **member)
 {
 	struct rendezvous_member claim = claim_of(announcement);
-	const char *lie = party_judge_claim(party, &claim, false);
+	const char *lie = party_judge_claim(party, &claim, false, true);
 
 	*member = NULL;
 	if (lie) {
@@ -571,6 +687,8 @@ static unsigned party_hear_left(struct party *party, struct party_member *member
 	if (!member)
 		return 0;
 	member->known.sequence = announcement->sequence;
+	member->known.said_length = 0; /* what it said before does not count any more */
+	member->heard = false;
 	changed = party_drop(party, member);
 	if (changed)
 		log_info("party %s: %s has left", party->record.name, announcement->name);
@@ -635,6 +753,7 @@ unsigned party_sweep(struct party *party, uint64_t now_s)
 		}
 		if (member->known.present && !member->heard && !is_self(party, member) &&
 		    party->record.trust.has_key && member->since_s + STRANGER_S <= now_s &&
+		    !party_lies_about(party, member->known.identity) &&
 		    party_note_lie(party, member->known.identity, "a stranger"))
 			log_warning("party %s: the server lists %s, which has not shown that the "
 				    "host invited it; not let in",
@@ -668,7 +787,7 @@ int party_renew(struct party *party, const struct rendezvous_generation *record)
 	bool grouped;
 	int r = party->joined ? generation_check(record, &party->record.trust) : -EALREADY;
 
-	if (r == -EKEYREJECTED && party_note_lie(party, record->host, "a generation"))
+	if (r == -EKEYREJECTED && party_note_lie(party, party->record.trust.host, "a generation"))
 		log_warning("party %s: a new generation is not signed by the host; ignored",
 			    party->record.name);
 	if (r < 0)
@@ -776,14 +895,50 @@ static unsigned party_close_picture(struct party *party)
 	return changed;
 }
 
+/* News that is older than what the server said before. A picture begins anew, whatever its number:
+ * the server may have been restored from a backup. */
+static bool party_is_stale(struct party *party, const struct rendezvous_party *frame)
+{
+	if (frame->whole || party->picture_open || frame->change >= party->record.change)
+		return false;
+	if (party_note_lie(party, party->identity, "stale"))
+		log_warning("party %s: the server's news go back from %llu to %llu; ignored",
+			    party->record.name, (unsigned long long)party->record.change,
+			    (unsigned long long)frame->change);
+	return true;
+}
+
+static bool party_is_ours(struct party *party, const struct rendezvous_party *frame)
+{
+	if (!party->joined)
+		return false;
+	if (memcmp(frame->party_id, party->record.trust.party_id, sizeof(frame->party_id)) == 0)
+		return true;
+	if (party_note_lie(party, party->identity, "another party"))
+		log_warning("party %s: the server speaks of a party that this machine is not in; "
+			    "ignored",
+			    party->record.name);
+	return false;
+}
+
+static void party_set_change(struct party *party, uint64_t change)
+{
+	bool differs = party->record.change != change;
+
+	party->record.change = change;
+	if (differs && party->settled)
+		database_set_party(party->database, &party->record);
+}
+
 unsigned party_apply(struct party *party, const struct rendezvous_party *frame, uint64_t now_s)
 {
 	unsigned changed = 0;
 	bool grouped;
 
-	if (!party->joined ||
-	    memcmp(frame->party_id, party->record.trust.party_id, sizeof(frame->party_id)) != 0)
+	if (!party_is_ours(party, frame))
 		return 0;
+	if (party_is_stale(party, frame))
+		return PARTY_CHANGED_DISORDER;
 	grouped = party->settled && database_begin(party->database) == 0;
 	if (frame->whole)
 		party_open_picture(party);
@@ -791,11 +946,7 @@ unsigned party_apply(struct party *party, const struct rendezvous_party *frame, 
 		changed |= party_apply_member(party, &frame->members[i], now_s);
 	if (!frame->more) {
 		changed |= party_close_picture(party);
-		if (party->settled && party->record.change != frame->change) {
-			party->record.change = frame->change;
-			database_set_party(party->database, &party->record);
-		}
-		party->record.change = frame->change;
+		party_set_change(party, frame->change);
 	}
 	if (grouped)
 		database_commit(party->database);
@@ -807,6 +958,7 @@ void party_set_offline(struct party *party)
 	for (size_t i = 0; i < party->n_members; i++) {
 		party->members[i].online = false;
 		party->members[i].unnamed = false;
+		party->members[i].doubted = false;
 	}
 	party->picture_open = false;
 }
@@ -941,6 +1093,12 @@ static void party_fill_member(const struct party *party, const struct party_memb
 	to->filtering = member->announcement.filtering;
 }
 
+/* Whom the server alone names is nobody's business. */
+static bool party_is_shown(const struct party *party, const struct party_member *member)
+{
+	return member->announced || (member->known.present && is_self(party, member));
+}
+
 int party_fill_status(const struct party *party, struct control_status *status)
 {
 	const struct party_member *self = party_self(party);
@@ -957,7 +1115,7 @@ int party_fill_status(const struct party *party, struct control_status *status)
 	if (!status->members)
 		return -ENOMEM;
 	for (size_t i = 0; i < party->n_members; i++)
-		if (party->members[i].known.present)
+		if (party_is_shown(party, &party->members[i]))
 			party_fill_member(party, &party->members[i],
 					  &status->members[status->n_members++]);
 	return 0;

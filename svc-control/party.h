@@ -9,11 +9,16 @@
  * learnt is stored before it is acted on, so a restart without any server begins where it ended. (A
  * full disk is logged and changes nothing else: the party of the moment goes on.)
  *
+ * The server's word alone ends no membership either. What a member said of its key and lease holds
+ * until it says otherwise itself; one that the server says has left, but that did not say so, is
+ * asked through the tunnel, and stays if it answers; only a record that the host signed removes
+ * anybody at once.
+ *
  * Of two claims to an address or a number the earlier lease wins, and of equal ones the lower
- * identity. A WireGuard key stays with the member that announced it first. An invite of n uses
- * brings in n identities, those heard first. Members of the generation before stay until their own
- * word in the new one comes; who was removed is dropped when the record is heard. Each lie is
- * logged once.
+ * identity; a claim that its member does not confirm never wins over a member. A WireGuard key
+ * stays with the member that announced it first. An invite of n uses brings in n identities, those
+ * heard first. Members of the generation before stay until their own word in the new one comes; who
+ * was removed is dropped when the record is heard. Each lie is logged once.
  */
 #ifndef LANRAGE_CONTROL_PARTY_H
 #define LANRAGE_CONTROL_PARTY_H
@@ -33,6 +38,7 @@ struct party_member {
 	struct database_member known; /* identity, lease, latest announcement */
 	bool online;		      /* as the server last said; false without a server */
 	bool unnamed;	  /* not yet named again in the whole picture that is coming in */
+	bool doubted;	  /* the server says that it left; it is being asked itself (gossip.h) */
 	bool heard;	  /* announcement below was judged good */
 	bool announced;	  /* and agrees with the lease: this is a member */
 	uint64_t since_s; /* present since; to tell a stranger from one who is just arriving */
@@ -84,8 +90,17 @@ int party_forget(struct party *party);
 #define PARTY_CHANGED_MEMBERS 1u /* somebody came, left, or announced something new */
 #define PARTY_CHANGED_ONLINE  2u
 #define PARTY_CHANGED_LEASE   4u /* the own lease: got, changed or lost */
+#define PARTY_CHANGED_DOUBTS                                                \
+	8u /* somebody is doubted: party_still_here() or party_end_doubts() \
+	    */
+#define PARTY_CHANGED_DISORDER \
+	16u /* the frame was older than the one before and ignored: a whole picture is needed */
 /* Returns a set of the above; 0 also for a frame of another party. Lies are logged. */
 unsigned party_apply(struct party *party, const struct rendezvous_party *frame, uint64_t now_s);
+/* A doubted member spoke up: the server lied. It stays, as one that the server does not list. */
+void party_still_here(struct party *party, struct party_member *member);
+/* Time is up: those still doubted have left. Returns as party_apply(). */
+unsigned party_end_doubts(struct party *party);
 /* What a member said, as another one passed it on. Returns as party_apply(). */
 unsigned party_hear(struct party *party, const uint8_t *said, size_t length, uint64_t now_s);
 /* What this member says of itself; it has a lease. */

@@ -30,7 +30,8 @@ struct rendezvous {
 	void *data;
 	enum control_server_state state;
 	char reason[CONTROL_REASON_MAX];
-	uint64_t login_id; /* 0: no login under way */
+	char told[CONTROL_REASON_MAX]; /* the last reason that was logged */
+	uint64_t login_id;	       /* 0: no login under way */
 	bool logged_in;
 	uint64_t next_id;
 	uint16_t stun_port;
@@ -53,7 +54,10 @@ static void rendezvous_set_state(struct rendezvous *rendezvous, enum control_ser
 	if (rendezvous->state == state && strcmp(rendezvous->reason, reason) == 0)
 		return;
 	log_info("server %s: %s -> %s%s%s", rendezvous->url, names[rendezvous->state], names[state],
-		 *reason ? ": " : "", reason);
+		 *reason ? ": " : "",
+		 *reason && strcmp(reason, rendezvous->told) == 0 ? "as before" : reason);
+	if (*reason)
+		snprintf(rendezvous->told, sizeof(rendezvous->told), "%s", reason);
 	rendezvous->state = state;
 	snprintf(rendezvous->reason, sizeof(rendezvous->reason), "%s", reason);
 	if (!rendezvous->stopped)
@@ -372,6 +376,7 @@ int rendezvous_connect(struct rendezvous *rendezvous, const char *url, struct er
 		return r;
 	rendezvous_disconnect(rendezvous);
 	snprintf(rendezvous->url, sizeof(rendezvous->url), "%s", url);
+	*rendezvous->told = 0;
 	rendezvous->client = client;
 	rendezvous_set_state(rendezvous, CONTROL_SERVER_CONNECTING, "");
 	websocket_client_start(client);

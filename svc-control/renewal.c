@@ -79,14 +79,14 @@ static void renewal_told(void *data, const struct error *error,
 
 	(void)frame;
 	renewal->asking = false;
-	if (!error) {
-		renewal->confirmed = ++renewal->server_generation;
-		renewal_tell_server(control);
-	} else if (error->code != -ENOTCONN) {
+	if (complaint_is_new(&renewal->complaint, error))
 		log_warning(
 			"party %s: the server does not take over generation %u: %s; the members "
 			"tell each other",
 			control->party.record.name, renewal->server_generation + 1, error->text);
+	if (!error) {
+		renewal->confirmed = ++renewal->server_generation;
+		renewal_tell_server(control);
 	}
 }
 
@@ -133,10 +133,11 @@ void renewal_server_has(struct control *control, uint32_t generation)
 	if (renewal->asking)
 		return;
 	if (generation < renewal->confirmed) {
-		if (renewal->server_generation != generation)
+		if (renewal->went_back != renewal->confirmed)
 			log_warning("party %s: the server goes back to generation %u after it took "
 				    "over %u; ignored",
 				    control->party.record.name, generation, renewal->confirmed);
+		renewal->went_back = renewal->confirmed;
 		renewal->server_generation = generation;
 		return;
 	}

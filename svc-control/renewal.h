@@ -15,6 +15,7 @@
 
 #include "common/bus.h"
 #include "common/loop.h"
+#include "svc-control/complaint.h"
 #include "svc-control/rendezvous_codec.h"
 
 struct control;
@@ -24,7 +25,9 @@ struct renewal {
 	uint32_t server_generation; /* of the party, as the server said in this session; 0: not yet
 				     */
 	uint32_t confirmed;	    /* what it took from us in this session */
+	uint32_t went_back;	    /* the generation that it took and forgot; named already */
 	bool asking;
+	struct complaint complaint;
 	bool shares_put;	     /* of the latest generation, in this session */
 	struct loop_timer take_over; /* a moment after having become host */
 };

@@ -71,7 +71,19 @@ static void on_server_state(void *data, enum control_server_state state, const c
 
 static void control_resume_again(void *data)
 {
-	control_resume(data);
+	struct control *control = data;
+
+	control->resume_waits = false;
+	control_resume(control);
+}
+
+static void control_resume_later(struct control *control)
+{
+	if (control->resume_waits)
+		return;
+	control->resume_waits = true;
+	loop_timer_start(&control->loop, &control->resume_timer, RESUME_RETRY_MS, 0,
+			 control_resume_again, control);
 }
 
 static void control_resumed(void *data, const struct error *error,
@@ -80,13 +92,14 @@ static void control_resumed(void *data, const struct error *error,
 	struct control *control = data;
 
 	(void)frame;
+	if (control->party.settled && complaint_is_new(&control->resume_complaint, error))
+		log_warning("party %s: the server does not resume it: %s; going on with what is "
+			    "known",
+			    control->party.record.name, error->text);
 	if (!error || error->code == -ENOTCONN || !control->party.settled)
 		return; /* the next session resumes */
-	log_warning("party %s: the server does not resume it: %s; going on with what is known",
-		    control->party.record.name, error->text);
 	if (error->code != -ENOENT && error->code != -EPERM)
-		loop_timer_start(&control->loop, &control->resume_timer, RESUME_RETRY_MS, 0,
-				 control_resume_again, control);
+		control_resume_later(control);
 }
 
 void control_resume(struct control *control)
@@ -132,7 +145,7 @@ static void control_asked_lease(void *data, const struct error *error,
 	struct control *control = data;
 
 	(void)frame;
-	if (error && error->code != -ENOTCONN)
+	if (complaint_is_new(&control->lease_complaint, error))
 		log_warning("party %s: no other address: %s", control->party.record.name,
 			    error->text);
 }
@@ -157,7 +170,13 @@ static void control_ask_lease(struct control *control)
 void control_party_changed(struct control *control, unsigned changed)
 {
 	/* what is not settled is nobody's affair; membership.c hands it over then */
-	if (!changed || !control->party.settled)
+	if (!control->party.settled)
+		return;
+	if (changed & PARTY_CHANGED_DOUBTS)
+		gossip_doubt(control);
+	if (changed & PARTY_CHANGED_DISORDER)
+		control_resume_later(control);
+	if (!(changed & (PARTY_CHANGED_MEMBERS | PARTY_CHANGED_ONLINE | PARTY_CHANGED_LEASE)))
 		return;
 	handover_push(control);
 	control_changed(control);

@@ -16,6 +16,7 @@
 #include "common/service.h"
 #include "svc-control/announce.h"
 #include "svc-control/arrival.h"
+#include "svc-control/complaint.h"
 #include "svc-control/database.h"
 #include "svc-control/farewell.h"
 #include "svc-control/gossip.h"
@@ -55,8 +56,11 @@ struct control {
 	uint8_t wireguard_key[DATAPLANE_KEY_SIZE];
 	struct loop_timer wireguard_timer;
 	struct loop_timer resume_timer;
+	bool resume_waits; /* for the timer */
+	struct complaint resume_complaint;
 	struct loop_timer lease_timer;
 	bool lease_asked; /* not again before the timer */
+	struct complaint lease_complaint;
 	struct loop_timer sweep_timer;
 	struct loop_poll keyholder_poll;
 	bool failed; /* the exit status says so */

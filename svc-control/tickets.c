@@ -1,5 +1,6 @@
 #include "svc-control/tickets.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,17 +73,20 @@ static void tickets_wait(struct control *control, uint64_t ms)
 static void tickets_answered(void *data, const struct error *error,
 			     const struct rendezvous_server_frame *frame)
 {
+	static const struct error none = {-EBADMSG, "the answer holds none for this party"};
 	struct control *control = data;
 	bool taken = !error && tickets_take(control, frame);
 
 	control->tickets.asking = false;
+	if (!error && !taken)
+		error = &none;
+	if (party_self(&control->party) && complaint_is_new(&control->tickets.complaint, error))
+		log_info("server: no relay tickets: %s", error->text);
 	if (taken) {
 		tickets_store(control, frame);
 		handover_push(control);
 		tickets_wait(control, RENEW_MS);
 	} else if (party_self(&control->party)) {
-		log_info("server: no relay tickets: %s",
-			 error ? error->text : "the answer holds none for this party");
 		tickets_wait(control, RETRY_MS);
 	}
 	if (control->tickets.again)

@@ -7,12 +7,14 @@
 #define LANRAGE_CONTROL_TICKETS_H
 
 #include "common/loop.h"
+#include "svc-control/complaint.h"
 #include "svc-nat/codec.h"
 
 struct control;
 
 struct tickets {
 	struct loop_timer timer;
+	struct complaint complaint;
 	bool asking, again; /* again: the relays changed meanwhile */
 	size_t n_relays;
 	struct nat_relay relays[NAT_RELAYS_MAX];

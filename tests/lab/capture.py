@@ -16,14 +16,17 @@ SETTLE_S = 0.1
 
 
 class Capture:
-    """with host.capture("eth0", "udp") as packets: ...; afterwards packets is the filled list."""
+    """with host.capture("eth0", "udp") as packets: ...; afterwards packets is the filled list, and path the file.
+
+    Of a packet at most so many bytes are kept; large segments, before they are cut up for the wire, can have 64 KiB.
+    """
     numbers = 0
 
-    def __init__(self, node, interface, expression):
+    def __init__(self, node, interface, expression, at_most=2048):
         Capture.numbers += 1
         self.path = os.path.join(node.dir, f"{interface}-{Capture.numbers}.pcap")
         self._command = node.netns.command(["tcpdump", "-Z", "root", "-n", "-i", interface, "--immediate-mode", "-U",
-                                            "-s", "2048", "-w", self.path, *([expression] if expression else [])])
+                                            "-s", str(at_most), "-w", self.path, *([expression] if expression else [])])
         self.packets = []
 
     def __enter__(self):

@@ -85,9 +85,9 @@ class Node:
             sock.bind(bind)
         return sock
 
-    def capture(self, interface="eth0", filter=""):
+    def capture(self, interface="eth0", filter="", **options):
         """A context manager around tcpdump; see Capture."""
-        return Capture(self, interface, filter)
+        return Capture(self, interface, filter, **options)
 
     # ---- links ----
 

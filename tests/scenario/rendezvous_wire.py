@@ -16,8 +16,9 @@ import time
 _sodium = ctypes.CDLL(ctypes.util.find_library("sodium") or "libsodium.so.23")
 _sodium.sodium_init()
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-LOGIN, CREATE_PARTY, GET_TICKETS, RELAY_REGISTER = 2, 3, 11, 12
-CHALLENGE, WELCOME, ERROR, PARTY, TICKETS, DONE = 2, 3, 4, 5, 7, 8
+LOGIN, CREATE_PARTY, PUT_INVITE, GET_INVITE, JOIN_PARTY, ANNOUNCE, RESUME = 2, 3, 4, 5, 7, 9, 10
+GET_TICKETS, RELAY_REGISTER, RENEW = 11, 12, 15
+CHALLENGE, WELCOME, ERROR, PARTY, INVITE, TICKETS, DONE, GENERATIONS = 2, 3, 4, 5, 6, 7, 8, 9
 
 
 # ---- Ed25519
@@ -93,11 +94,17 @@ def decode(data):
 
 # ---- WebSocket
 
+def _masked(payload, mask):
+    key = int.from_bytes((mask * (len(payload) // 4 + 1))[:len(payload)], "big")
+    return (int.from_bytes(payload, "big") ^ key).to_bytes(len(payload), "big")
+
+
 class Connection:
     """One WebSocket, from either end; masks what it sends if it is the client's."""
 
     def __init__(self, sock, client):
         self.sock, self.client, self.buffer = sock, client, b""
+        self.sending = threading.Lock()
 
     def _take(self, length):
         while len(self.buffer) < length:
@@ -114,13 +121,17 @@ class Connection:
             text += self._take(1)
         return text.decode()
 
-    def send(self, payload, opcode=2):
+    def send(self, payload, opcode=2, final=True):
         length, mask = len(payload), os.urandom(4)
-        size = bytes([length]) if length < 126 else bytes([126]) + struct.pack(">H", length)
+        if length < 126:
+            size = bytes([length])
+        else:
+            size = bytes([126]) + struct.pack(">H", length) if length < 65536 else bytes([127]) + struct.pack(">Q", length)
         if self.client:
             size = bytes([size[0] | 128]) + size[1:] + mask
-            payload = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
-        self.sock.sendall(bytes([128 | opcode]) + size + payload)
+            payload = _masked(payload, mask)
+        with self.sending:
+            self.sock.sendall(bytes([128 * final | opcode]) + size + payload)
 
     def receive(self):
         """The next binary message; answers pings."""
@@ -129,8 +140,10 @@ class Connection:
             length = size & 127
             if length == 126:
                 length = struct.unpack(">H", self._take(2))[0]
+            elif length == 127:
+                length = struct.unpack(">Q", self._take(8))[0]
             mask = self._take(4) if size & 128 else bytes(4)
-            payload = bytes(byte ^ mask[i % 4] for i, byte in enumerate(self._take(length)))
+            payload = _masked(self._take(length), mask)
             if opcode & 15 == 2:
                 return payload
             if opcode & 15 == 8:

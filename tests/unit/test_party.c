@@ -93,6 +93,12 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static void restart(struct fixture *f)
+{
+	close_party(f);
+	open_party(f);
+}
+
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(((const struct dataplane_member *)a)->name,
@@ -165,12 +171,15 @@ static void test_a_lease_alone_makes_no_member(void **state)
 
 	assert_string_equal(handed_on(f), "");
 	assert_int_equal(party_fill_status(&f->party, &status), 0);
-	assert_int_equal(status.n_members, 4);
+	assert_int_equal(status.n_members, 1);
 	assert_string_equal(status.members[0].name, "mia");
 	assert_true(status.members[0].self);
+	control_status_clear(&status);
+	announce_all(f);
+	assert_int_equal(party_fill_status(&f->party, &status), 0);
+	assert_int_equal(status.n_members, 4);
 	assert_true(status.members[1].host);
-	assert_string_equal(status.members[2].name, "");
-	assert_false(status.members[2].announced);
+	assert_string_equal(status.members[2].name, "kira");
 	control_status_clear(&status);
 }
 
@@ -328,13 +337,19 @@ static void test_a_key_is_a_member_s_own(void **state)
 	uint8_t own[32];
 
 	announce_all(f);
+	memcpy(own, f->kira.wireguard_key, 32);
 	next_frame(f); /* the server says kira has another key */
 	frame_add(&f->frame, &f->kira)->wireguard_key[0] ^= 1;
+	assert_int_equal(apply(f), 0);
+	assert_string_equal(handed_on(f), "hanna kira leo");
+	f->kira.wireguard_key[0] ^= 2; /* and now she says so herself */
+	person_accept(&f->kira, &f->world);
+	next_frame(f);
+	frame_announce(&f->frame, &f->kira, &f->world);
 	assert_int_equal(apply(f), PARTY_CHANGED_MEMBERS);
-	assert_string_equal(handed_on(f), "hanna leo");
-	next_frame(f); /* and then the right one, with nothing new from her */
-	frame_add(&f->frame, &f->kira);
-	assert_int_equal(apply(f), PARTY_CHANGED_MEMBERS);
+	assert_memory_not_equal(
+		party_member(&f->party, f->kira.keyholder.identity)->announcement.wireguard_key,
+		own, 32);
 	assert_string_equal(handed_on(f), "hanna kira leo");
 
 	person_init(&thief, &f->world, "thief", 5); /* a member that claims hers, or none */
@@ -349,6 +364,7 @@ static void test_a_key_is_a_member_s_own(void **state)
 	frame_add(&f->frame, &f->leo);
 	frame_add(&f->frame, &f->mia);
 	apply(f);
+	party_end_doubts(&f->party);
 	assert_string_equal(handed_on(f), "kira leo");
 	memset(thief.wireguard_key, 0, 32);
 	next_frame(f);
@@ -429,8 +445,11 @@ static void test_leaving(void **state)
 	apply(f);
 	next_frame(f);
 	frame_add(&f->frame, &f->kira)->left = true;
-	assert_int_equal(apply(f), PARTY_CHANGED_MEMBERS);
+	assert_int_equal(apply(f), PARTY_CHANGED_DOUBTS);
 	assert_int_equal(apply(f), 0);
+	assert_string_equal(handed_on(f), "hanna kira leo"); /* until she was asked */
+	assert_int_equal(party_end_doubts(&f->party), PARTY_CHANGED_MEMBERS);
+	assert_int_equal(party_end_doubts(&f->party), 0);
 	assert_string_equal(handed_on(f), "hanna leo");
 
 	next_frame(f); /* back again, but the server repeats what she said before */
@@ -466,7 +485,8 @@ static void test_a_whole_picture_drops_the_unnamed(void **state)
 	assert_int_equal(apply(f), 0);
 	next_frame(f);
 	frame_add(&f->frame, &f->world.host);
-	assert_int_equal(apply(f), PARTY_CHANGED_MEMBERS);
+	assert_int_equal(apply(f), PARTY_CHANGED_DOUBTS);
+	assert_int_equal(party_end_doubts(&f->party), PARTY_CHANGED_MEMBERS);
 	assert_string_equal(handed_on(f), "hanna leo");
 	next_frame(f); /* named again, she needs to say nothing new */
 	frame_add(&f->frame, &f->kira);
@@ -508,6 +528,7 @@ static void test_an_address_given_on(void **state)
 	frame_add(&f->frame, &f->mia);
 	frame_add(&f->frame, &f->leo);
 	assert_int_equal(apply(f) & PARTY_CHANGED_MEMBERS, PARTY_CHANGED_MEMBERS);
+	party_end_doubts(&f->party);
 	assert_string_equal(handed_on(f), "heir leo");
 	person_deinit(&heir);
 }
@@ -561,6 +582,144 @@ static void test_the_own_address_is_another_s(void **state)
 	assert_null(party_self(&f->party));
 }
 
+/* ---- lies: none is believed, each is named once */
+
+/* Applies the frame three times: nobody comes or goes, and it is named once, by these words. */
+static void assert_lie(struct fixture *f, const char *why)
+{
+	size_t lies = f->party.n_lies;
+
+	for (int i = 0; i < 3; i++)
+		apply(f);
+	assert_int_equal(f->party.n_lies, lies + 1);
+	assert_string_equal(f->party.lies[lies].why, why);
+	assert_string_equal(handed_on(f), "hanna kira leo");
+}
+
+/* Nobody that the server alone knows pushes a member out, however early its lease. */
+static void test_a_stranger_pushes_nobody_out(void **state)
+{
+	struct fixture *f = *state;
+	struct person stranger;
+
+	announce_all(f);
+	for (int i = 0; i < 4; i++) {
+		person_init(&stranger, &f->world, "stranger", (uint16_t)(20 + i));
+		stranger.lease = 0;
+		if (i % 2 == 0)
+			stranger.address = f->kira.address;
+		else
+			stranger.number = f->kira.number;
+		next_frame(f);
+		f->frame.whole = i >= 2; /* also while she is not named yet */
+		frame_add(&f->frame, &stranger);
+		if (f->frame.whole) {
+			frame_add(&f->frame, &f->world.host);
+			frame_add(&f->frame, &f->mia);
+			frame_add(&f->frame, &f->kira);
+			frame_add(&f->frame, &f->leo);
+		}
+		assert_lie(f, "an address or number that is taken");
+		person_deinit(&stranger);
+	}
+}
+
+/* A word that was copied, an old one and garbage: one lie each, and the stranger is not named again
+ * for having said nothing. */
+static void test_false_words_are_named_once(void **state)
+{
+	struct fixture *f = *state;
+	struct rendezvous_bytes old = {0};
+	struct person stranger;
+	size_t lies;
+
+	announce_all(f);
+	rendezvous_bytes_set(&old, f->frame.members[1].sealed.bytes,
+			     f->frame.members[1].sealed.length);
+	announce_all(f);
+	person_init(&stranger, &f->world, "stranger", 9);
+	next_frame(f);
+	rendezvous_bytes_set(&frame_add(&f->frame, &stranger)->sealed, old.bytes, old.length);
+	assert_lie(f, "it is another member's");
+	lies = f->party.n_lies;
+	party_sweep(&f->party, WORLD_NOW_S + 60);
+	assert_int_equal(f->party.n_lies, lies);
+	next_frame(f);
+	frame_add(&f->frame, &f->kira)->sealed = old;
+	assert_lie(f, announcement_verdict_text(ANNOUNCEMENT_OLD));
+	next_frame(f);
+	rendezvous_bytes_set(&frame_add(&f->frame, &f->leo)->sealed, (const uint8_t *)"garbage", 7);
+	assert_lie(f, announcement_verdict_text(ANNOUNCEMENT_NOT_OURS));
+	person_deinit(&stranger);
+}
+
+static void test_what_a_member_says_holds(void **state)
+{
+	struct fixture *f = *state;
+
+	announce_all(f);
+	next_frame(f);
+	frame_add(&f->frame, &f->kira)->wireguard_key[0] ^= 1;
+	assert_lie(f, "another WireGuard key than it says itself");
+	next_frame(f);
+	frame_add(&f->frame, &f->kira)->address = addr_ipv4(0x0a420063, 0);
+	assert_lie(f, "another address or number than it says itself");
+	next_frame(f);
+	frame_add(&f->frame, &f->leo)->address = addr_ipv4(0x08080808, 0);
+	assert_lie(f, "an address outside the party's prefix");
+}
+
+static void test_frames_out_of_place(void **state)
+{
+	struct fixture *f = *state;
+
+	announce_all(f);
+	next_frame(f);
+	f->frame.change = 1;
+	frame_add(&f->frame, &f->kira)->left = true;
+	assert_int_equal(apply(f), PARTY_CHANGED_DISORDER);
+	f->party.n_lies = 0;
+	assert_lie(f, "stale");
+	next_frame(f);
+	f->frame.party_id[0] ^= 1;
+	frame_add(&f->frame, &f->kira)->left = true;
+	assert_lie(f, "another party");
+	next_frame(f); /* but a picture begins anew */
+	f->frame.change = 1;
+	f->frame.whole = true;
+	frame_add(&f->frame, &f->world.host);
+	frame_add(&f->frame, &f->kira);
+	frame_add(&f->frame, &f->leo);
+	frame_add(&f->frame, &f->mia);
+	assert_int_equal(apply(f), 0);
+	assert_int_equal(f->party.record.change, 1);
+}
+
+static void test_who_is_said_to_have_left(void **state)
+{
+	struct fixture *f = *state;
+	struct party_member *kira;
+
+	announce_all(f);
+	kira = party_member(&f->party, f->kira.keyholder.identity);
+	for (int i = 0; i < 3; i++) {
+		next_frame(f);
+		frame_add(&f->frame, &f->kira)->left = true;
+		frame_add(&f->frame, &f->mia)->left = true;
+		apply(f);
+		party_still_here(&f->party, kira);
+		next_frame(f);
+		f->frame.whole = true;
+		apply(f);
+		party_still_here(&f->party, kira);
+	}
+	assert_int_equal(f->party.n_lies, 2);
+	assert_int_equal(party_end_doubts(&f->party), PARTY_CHANGED_MEMBERS);
+	assert_string_equal(handed_on(f), "kira");
+	restart(f);
+	assert_string_equal(handed_on(f), "kira");
+}
+
 /* ---- through the tunnel, and generations */
 
 static unsigned hear(struct fixture *f, struct person *person)
@@ -600,6 +759,41 @@ static void test_a_member_the_server_hides(void **state)
 	assert_int_equal(hear(f, &other), 0);
 	person_deinit(&other);
 	person_deinit(&thief);
+}
+
+/* What the server still sends of a member that has said farewell does not bring it back, and is no
+ * lie either. */
+static void test_a_farewell_overtakes_the_server(void **state)
+{
+	struct fixture *f = *state;
+	struct announcement farewell;
+	uint8_t said[ANNOUNCEMENT_SAID_MAX];
+	struct rendezvous_bytes latest = {0};
+	ssize_t n;
+
+	announce_all(f);
+	rendezvous_bytes_set(&latest, f->frame.members[1].sealed.bytes,
+			     f->frame.members[1].sealed.length);
+	farewell = person_announcement(&f->kira, &f->world);
+	farewell.left = true;
+	n = announcement_say(&farewell, &f->kira.keyholder, said);
+	assert_int_equal(party_hear(&f->party, said, (size_t)n, WORLD_NOW_S),
+			 PARTY_CHANGED_MEMBERS);
+	assert_string_equal(handed_on(f), "hanna leo");
+	next_frame(f);
+	frame_add(&f->frame, &f->kira)->sealed = latest;
+	apply(f);
+	assert_string_equal(handed_on(f), "hanna leo");
+	restart(f);
+	assert_string_equal(handed_on(f), "hanna leo");
+	assert_int_equal(f->party.n_lies, 0);
+	next_frame(f);
+	frame_add(&f->frame, &f->kira)->left = true;
+	assert_int_equal(apply(f) & PARTY_CHANGED_DOUBTS, 0);
+	next_frame(f); /* but she may come again */
+	frame_announce(&f->frame, &f->kira, &f->world);
+	apply(f);
+	assert_string_equal(handed_on(f), "hanna kira leo");
 }
 
 /* What the host begins: `removed` goes, the world follows. */
@@ -724,12 +918,6 @@ static void test_online_is_only_the_server_s_word(void **state)
 	assert_string_equal(handed_on(f), "hanna kira leo");
 }
 
-static void restart(struct fixture *f)
-{
-	close_party(f);
-	open_party(f);
-}
-
 static void test_a_restart_gives_the_same_picture(void **state)
 {
 	struct fixture *f = *state;
@@ -738,6 +926,7 @@ static void test_a_restart_gives_the_same_picture(void **state)
 	next_frame(f);
 	frame_add(&f->frame, &f->leo)->left = true;
 	apply(f);
+	party_end_doubts(&f->party);
 	restart(f);
 	assert_true(f->party.joined && f->party.settled);
 	assert_memory_equal(&f->party.record.trust, &f->world.trust, sizeof(f->world.trust));
@@ -902,6 +1091,12 @@ int main(void)
 		TEST(test_frames_of_another_party),
 		TEST(test_the_own_lease),
 		TEST(test_the_own_address_is_another_s),
+		TEST(test_a_stranger_pushes_nobody_out),
+		TEST(test_false_words_are_named_once),
+		TEST(test_what_a_member_says_holds),
+		TEST(test_frames_out_of_place),
+		TEST(test_who_is_said_to_have_left),
+		TEST(test_a_farewell_overtakes_the_server),
 		TEST(test_a_member_the_server_hides),
 		TEST(test_a_kick),
 		TEST(test_records_that_lie),
