@@ -133,7 +133,8 @@ static int make_key(const struct keystore *keystore, uint8_t key[DATAPLANE_KEY_S
 	key[31] = (uint8_t)((key[31] & 127) | 64);
 	result = file_write(keystore, FILE_KEY, key, DATAPLANE_KEY_SIZE);
 	if (result < 0)
-		return error_set(error, result, "cannot store a private key in %s: %s",
+		return error_set(error, result,
+				 "cannot store a private key in %.120s: %s; check free disk space",
 				 keystore->directory, strerror(-result));
 	log_notice("keystore: made a new private key");
 	return 0;
@@ -156,7 +157,8 @@ int keystore_private_key(const struct keystore *keystore, uint8_t key[DATAPLANE_
 			"it to become a new member of every party",
 			keystore->directory);
 	if (result < 0)
-		return error_set(error, result, "cannot read %s/private.key: %s",
+		return error_set(error, result,
+				 "cannot read %.150s/private.key: %s; mend its permissions",
 				 keystore->directory, strerror(-result));
 	return 0;
 }
