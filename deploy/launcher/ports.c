@@ -179,10 +179,7 @@ int ports_check_api(const char *api, uint64_t patience_us, struct error *error)
 				 "another program listens at %s, where the API should: end it (ss "
 				 "-ltnp names it), or set another address as [api] listen=",
 				 api);
-	if (r != 0)
-		return error_set(error, r,
-				 "the API cannot listen at %s: %s; set another address as [api] "
-				 "listen=",
-				 api, strerror(-r));
+	if (r != 0) /* the loopback interface may come up later */
+		log_warning("api: cannot listen at %s: %s", api, strerror(-r));
 	return 0;
 }

@@ -21,8 +21,9 @@ struct ports {
  * patience_us: the last holder may be dying. */
 int ports_open(struct ports *ports, uint16_t wanted, int state_directory, uint64_t patience_us,
 	       struct error *error);
-/* Whether the API could listen there: tried before anything runs, because a program that has the
- * port would be handed the token by everybody who asks. api is ADDR:PORT of IPv4. */
+/* -EADDRINUSE with words when another program listens where the API should: tried before anything
+ * runs, because that program would be handed the token by everybody who asks. api is ADDR:PORT of
+ * IPv4. */
 int ports_check_api(const char *api, uint64_t patience_us, struct error *error);
 
 #endif

@@ -407,10 +407,10 @@ def test_game_servers_survive_damage_as_far_as_they_can(lab):
         assert service_said(a, "browser", path, "servers.bad")
 
 
-def add_server(host, name):
+def add_server(host, name, address="10.66.0.2"):
     with open(f"{host.run_dir}/token") as file:
         token = file.read().strip()
-    body = f'{{"id": "{name}", "name": "arena", "game": "quake3", "address": "10.66.0.2:27960"}}'.encode()
+    body = f'{{"id": "{name}", "name": "arena", "game": "quake3", "address": "{address}:27960"}}'.encode()
     with host.socket(kind=socket.SOCK_STREAM, timeout=10) as sock:
         sock.connect(("127.0.0.1", 8666))
         sock.sendall(b"POST /api/v1/servers HTTP/1.1\r\nHost: 127.0.0.1:8666\r\nContent-Type: application/json\r\n"
