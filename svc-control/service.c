@@ -377,7 +377,9 @@ int control_run(const struct service *service)
 	control->service = service;
 	if (control_open_state(control, &error) < 0) {
 		log_err("control: %s", error.text);
-		return EXIT_FAILURE; /* the process ends; nothing was promised to anybody yet */
+		database_close(control->database); /* the key holder ends by itself */
+		free(control);
+		return EXIT_FAILURE;
 	}
 	control_init(control);
 	if (control_start(control, &error) < 0) {
