@@ -182,6 +182,17 @@ static void pub_added_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
 		bus_item_ready(&bus->server.joined);
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+/* nng 1.5.2 forgets a message that is being handed to a subscriber who is just closing, and a
+ * connection that has not shaken hands when its listener is closed. Seen when the suite stops,
+ * where it is no harm; in unit tests every leak counts. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return getenv("LANRAGE_PARENT") ? "leak:libnng.so\n" : "";
+}
+#endif
+
 static void pub_send(struct bus *bus, const uint8_t *bytes, size_t length)
 {
 	nng_msg *msg;

@@ -55,7 +55,9 @@ static int config_read_text(char *text, size_t size, const char *path, int must_
 	if (!file && errno == ENOENT && !must_exist)
 		return 0;
 	if (!file)
-		return error_set(error, -errno, "cannot read %s: %s", path, strerror(errno));
+		return error_set(error, -errno,
+				 "cannot read %.150s: %s; name a configuration file that is there",
+				 path, strerror(errno));
 	length = fread(text, 1, size, file);
 	fclose(file);
 	if (length == size)

@@ -187,7 +187,8 @@ static void find_uids(struct service *service)
 }
 
 /* Wall-clock time, but always above the last instance's: a clock that was set back must not make
- * a restarted service look older than its predecessor. */
+ * a restarted service look older than its predecessor. That takes two mishaps, so where the number
+ * cannot be kept (the disk is full) the service starts all the same. */
 static int choose_instance(struct service *service, struct error *error)
 {
 	char path[PATH_MAX + 16];
@@ -207,7 +208,9 @@ static int choose_instance(struct service *service, struct error *error)
 		service->instance = last + 1;
 	(void)snprintf(text, sizeof(text), "%" PRIu64 "\n", service->instance);
 	rc = service_write_file(path, text, strlen(text), 0600);
-	if (rc < 0)
+	if (rc == -ENOSPC || rc == -EDQUOT)
+		log_warning("instance: cannot write %s: %s; make room there", path, strerror(-rc));
+	else if (rc < 0)
 		return error_set(error, rc, "%s: %s", path, strerror(-rc));
 	return 0;
 }
@@ -329,7 +332,7 @@ static int write_temporary(const char *path, const void *bytes, size_t length, m
 }
 
 /* Without this a power cut may undo the rename. */
-static int sync_directory_of(const char *path)
+int service_sync_directory(const char *path)
 {
 	char copy[PATH_MAX];
 	int rc = 0;
@@ -359,7 +362,7 @@ int service_write_file(const char *path, const void *bytes, size_t length, mode_
 		(void)unlink(temporary);
 		return rc;
 	}
-	return sync_directory_of(path);
+	return service_sync_directory(path);
 }
 
 static int read_all(int fd, void *bytes, size_t max, size_t *length)

@@ -64,6 +64,8 @@ void service_url(const struct service *service, enum service_id id, const char *
 /* Writes a file whole or not at all: temporary name (PATH.new), fsync, rename, fsync of the
  * directory. One writer for a path at a time. */
 int service_write_file(const char *path, const void *bytes, size_t length, mode_t mode);
+/* fsync of the directory that path is in: what was renamed there stays so after a power cut. */
+int service_sync_directory(const char *path);
 /* Reads a file of at most max bytes; *length is set. -ENOENT, -EFBIG, … */
 int service_read_file(const char *path, void *bytes, size_t max, size_t *length);
 

@@ -56,7 +56,41 @@ bool text_is_clean(const char *text)
 	return true;
 }
 
+/* Of what is clean: the characters that show nothing by themselves. */
+static bool character_is_invisible(uint32_t c)
+{
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {
+		{0x20, 0x20},	  {0xa0, 0xa0},	    {0xad, 0xad},	{0x34f, 0x34f},
+		{0x115f, 0x1160}, {0x1680, 0x1680}, {0x17b4, 0x17b5},	{0x180b, 0x180f},
+		{0x2000, 0x200f}, {0x202f, 0x202f}, {0x205f, 0x206f},	{0x2800, 0x2800},
+		{0x3000, 0x3000}, {0x3164, 0x3164}, {0xfe00, 0xfe0f},	{0xfeff, 0xfeff},
+		{0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (c >= ranges[i].first && c <= ranges[i].last)
+			return true;
+	return false;
+}
+
+static bool text_shows_something(const char *text)
+{
+	const uint8_t *s = (const uint8_t *)text;
+	uint32_t value;
+
+	for (size_t length; *s; s += length) {
+		length = text_decode(s, &value);
+		if (length == 0)
+			return false;
+		if (!character_is_invisible(value))
+			return true;
+	}
+	return false;
+}
+
 bool text_is_name(const char *text, size_t size)
 {
-	return strlen(text) < size && text[strspn(text, " ")] != 0 && text_is_clean(text);
+	return strlen(text) < size && text_is_clean(text) && text_shows_something(text);
 }

@@ -9,7 +9,8 @@
  * none of the marks that change the direction of text (U+061C, U+200E..U+200F, U+202A..U+202E,
  * U+2066..U+2069) and no line or paragraph separators (U+2028, U+2029). */
 bool text_is_clean(const char *text);
-/* Clean, at least one character that is not blank, fewer than size bytes. */
+/* Clean, fewer than size bytes, and something to see in it: not only blanks of whatever width
+ * (Unicode's White_Space), characters without width, joiners, selectors and fillers. */
 bool text_is_name(const char *text, size_t size);
 
 #endif

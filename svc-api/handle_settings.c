@@ -44,7 +44,7 @@ void handle_settings(const struct request *request, struct reply *reply)
 static void say_unknown(struct reply *reply, const char *key)
 {
 	reply_error(reply, 404, "not_found",
-		    "%s: there is no setting of that name; `lanrage settings` lists them", key);
+		    "%.60s: there is no setting of that name; `lanrage settings` lists them", key);
 }
 
 void handle_setting(const struct request *request, struct reply *reply)

@@ -282,7 +282,11 @@ static int on_request(struct mg_connection *connection)
 	else if (file)
 		return send_file(connection, file);
 	else if (target_parse(&target, path, info->query_string) < 0)
-		reply_error(&reply, 400, "bad_request", "the path or the query is malformed");
+		reply_error(
+			&reply, 400, "bad_request",
+			"the path or the query is malformed: names in it are UTF-8 without control "
+			"characters, at most %d bytes, and not empty",
+			TARGET_TEXT_MAX - 1);
 	else if (!refuse(auth_check_token(&api->auth, &headers), &reply))
 		answer(connection, api, &target, &reply);
 	return send_reply(connection, &reply);
@@ -336,7 +340,7 @@ int http_start(struct mg_context **context, struct api *api, const struct addr *
 		"num_threads", HTTP_THREADS,
 		"connection_queue", "64",
 		"listen_backlog", "64",
-		"request_timeout_ms", "3000",
+		"request_timeout_ms", HTTP_REQUEST_MS,
 		"enable_keep_alive", "no",
 		"max_request_size", "16384",
 		"tcp_nodelay", "1",

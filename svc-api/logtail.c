@@ -166,10 +166,11 @@ int logtail_read(struct logtail *tail, const char *run, const char *service, siz
 		return 0;
 	logtail_clear(tail);
 	if (r == -ESRCH)
-		return error_set(error, -ENOENT,
-				 "there is no service %s: name dataplane, nat, control, metrics, "
-				 "browser or api",
-				 service);
+		return error_set(
+			error, -ENOENT,
+			"there is no service %.60s: name dataplane, nat, control, metrics, "
+			"browser or api",
+			service);
 	return error_set(error, r, "cannot read the logs in %s/logs: %s", run, strerror(-r));
 }
 

@@ -51,7 +51,7 @@ int kept_save(const char *directory, const struct browser_kept *kept)
 	return r;
 }
 
-static int parse(const uint8_t *bytes, size_t length, struct browser_kept *kept)
+int kept_parse(struct browser_kept *kept, const uint8_t *bytes, size_t length)
 {
 	struct file_head head;
 	uint8_t sum[CHECKSUM_SIZE];
@@ -91,7 +91,7 @@ int kept_load(const char *directory, struct browser_kept *kept)
 	if (r == 0)
 		r = service_read_file(path, bytes, BODY_MAX, &length);
 	if (r == 0)
-		r = parse(bytes, length, kept);
+		r = kept_parse(kept, bytes, length);
 	free(bytes);
 	if (r == -EBADMSG || r == -EFBIG)
 		set_aside(directory, path);

@@ -13,5 +13,7 @@
 int kept_save(const char *directory, const struct browser_kept *kept);
 /* -ENOENT: none, or none that is any good; *kept is then empty. */
 int kept_load(const char *directory, struct browser_kept *kept);
+/* The file's bytes, whichever they are. Pure. -EBADMSG. */
+int kept_parse(struct browser_kept *kept, const uint8_t *bytes, size_t length);
 
 #endif

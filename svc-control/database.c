@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/service.h"
 #include "svc-control/sealed_codec.h"
 
 #define SCHEMA_VERSION 2
@@ -133,42 +136,33 @@ static bool database_pragma(struct database *database, const char *sql, char *va
 }
 
 /* Reads only: a file that is not ours to use stays as it is. */
-static int database_inspect(struct database *database, const char *path, int *version,
-			    struct error *error)
+static int database_inspect(struct database *database, const char *path, struct error *error)
 {
 	char value[32];
+	int version;
 
 	if (!database_pragma(database, "PRAGMA user_version", value, sizeof(value)))
 		return error_set(error, database_errno(sqlite3_errcode(database->sqlite)),
 				 "cannot read %s: %s", path, sqlite3_errmsg(database->sqlite));
-	*version = atoi(value);
-	if (*version > SCHEMA_VERSION || *version < 0)
+	version = atoi(value);
+	if (version == 0)
+		return error_set(error, -EBADMSG, "%s is damaged: nothing of ours is in it", path);
+	if (version > SCHEMA_VERSION || version < 0)
 		return error_set(error, -EPROTONOSUPPORT,
 				 "%s was made by a later version of LANrage; install that version",
 				 path);
-	if (*version > 0 && *version < SCHEMA_VERSION)
+	if (version < SCHEMA_VERSION)
 		return error_set(
 			error, -EPROTONOSUPPORT,
 			"%s was made by an earlier version of LANrage, which this one does "
 			"not read",
 			path);
-	if (*version > 0 &&
-	    (!database_pragma(database, "PRAGMA quick_check(1)", value, sizeof(value)) ||
-	     strcmp(value, "ok") != 0))
+	if (!database_pragma(database, "PRAGMA quick_check(1)", value, sizeof(value)) ||
+	    strcmp(value, "ok") != 0)
 		return error_set(error, -EBADMSG, "%s is damaged", path);
 	if (sqlite3_db_readonly(database->sqlite, "main") != 0)
 		return error_set(error, -EACCES, "%s may not be written", path);
 	return 0;
-}
-
-static int database_make_tables(struct database *database)
-{
-	int r = database_begin(database);
-
-	if (r < 0)
-		return r;
-	database_execute(database, schema, "make the tables");
-	return database_commit(database);
 }
 
 static int database_prepare(struct database *database)
@@ -183,31 +177,66 @@ static int database_prepare(struct database *database)
 
 static int database_set_up(struct database *database, const char *path, struct error *error)
 {
-	int version = 0, r;
+	int r = database_inspect(database, path, error);
 
-	r = database_inspect(database, path, &version, error);
 	if (r < 0)
 		return r;
 	r = database_execute(database,
 			     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
 			     "PRAGMA trusted_schema = OFF;",
 			     "open it");
-	if (r == 0 && version == 0)
-		r = database_make_tables(database);
 	if (r == 0)
 		r = database_prepare(database);
 	return r < 0 ? error_set(error, r, "cannot write %s: %s", path, strerror(-r)) : 0;
 }
 
-/* SQLite would make it readable for all. */
+/* An empty file for SQLite, which itself would make one that all may read. */
 static int database_make_file(const char *path)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd < 0)
 		return -errno;
 	close(fd);
 	return 0;
+}
+
+static int database_make_tables(const char *path)
+{
+	sqlite3 *sqlite = NULL;
+	int r = 0;
+
+	if (sqlite3_open_v2(path, &sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+		    SQLITE_OK ||
+	    sqlite3_exec(sqlite, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(sqlite, schema, NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(sqlite, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+		r = database_errno(sqlite3_errcode(sqlite));
+	sqlite3_close(sqlite);
+	return r;
+}
+
+/* The name is there only with all tables behind it: whoever finds less finds damage. */
+static int database_create(const char *path)
+{
+	char fresh[PATH_MAX], journal[PATH_MAX + 16];
+	int r;
+
+	if (snprintf(fresh, sizeof(fresh), "%s.new", path) >= (int)sizeof(fresh))
+		return -ENAMETOOLONG;
+	(void)snprintf(journal, sizeof(journal), "%s-journal", fresh);
+	(void)unlink(fresh); /* left by one who died here */
+	(void)unlink(journal);
+	r = database_make_file(fresh);
+	if (r == 0)
+		r = database_make_tables(fresh);
+	if (r == 0 && rename(fresh, path) < 0)
+		r = -errno;
+	if (r == 0)
+		return service_sync_directory(path);
+	(void)unlink(fresh);
+	(void)unlink(journal);
+	return r;
 }
 
 int database_open(struct database **out, const char *path, struct error *error)
@@ -219,13 +248,13 @@ int database_open(struct database **out, const char *path, struct error *error)
 	*out = NULL;
 	if (!database)
 		return error_set(error, -ENOMEM, "out of memory");
-	r = database_make_file(path);
+	r = access(path, F_OK) < 0 ? database_create(path) : 0;
 	if (r < 0)
 		error_set(&why, r, "cannot write %s: %s", path, strerror(-r));
 	else if (sqlite3_open_v2(path, &database->sqlite,
 				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-		r = error_set(&why, -EIO, "cannot open %s: %s", path,
-			      sqlite3_errmsg(database->sqlite));
+		r = error_set(&why, database_errno(sqlite3_errcode(database->sqlite)),
+			      "cannot open %s: %s", path, sqlite3_errmsg(database->sqlite));
 	else
 		r = database_set_up(database, path, &why);
 	if (r < 0) {

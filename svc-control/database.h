@@ -4,8 +4,9 @@
  * kill at any moment leaves the state before or after it, never between. Group several changes with
  * database_begin() and database_commit(); groups nest, and one failure inside undoes the outermost.
  * Functions return 0 or a negative errno; the words are logged once, here. A database of a later
- * version or one that is damaged is refused at opening, and left as it is. The file is 0600: it
- * holds the party's key.
+ * version or one that is damaged is refused at opening, and left as it is. So is an empty file: a
+ * new database is made aside and moved into place with its tables. The file is 0600: it holds the
+ * party's key.
  */
 #ifndef LANRAGE_CONTROL_DATABASE_H
 #define LANRAGE_CONTROL_DATABASE_H

@@ -141,7 +141,9 @@ static int keyholder_read_seed(const char *path, int may_create, uint8_t seed[32
 	if (r == -ENOENT && may_create) {
 		randombytes_buf(seed, 32);
 		r = service_write_file(path, seed, 32, 0600);
-		return r < 0 ? error_set(error, r, "cannot write %s: %s", path, strerror(-r)) : 0;
+		return r < 0 ? error_set(error, r, "cannot write %.150s: %s; check free disk space",
+					 path, strerror(-r))
+			     : 0;
 	}
 	if (r == -ENOENT)
 		return error_set(error, r,
@@ -150,7 +152,8 @@ static int keyholder_read_seed(const char *path, int may_create, uint8_t seed[32
 				 "start as a new machine",
 				 path);
 	if (r < 0 && r != -EFBIG)
-		return error_set(error, r, "cannot read %s: %s", path, strerror(-r));
+		return error_set(error, r, "cannot read %.150s: %s; mend its permissions", path,
+				 strerror(-r));
 	if (r == -EFBIG || length != 32)
 		return error_set(error, -EBADMSG,
 				 "%s is damaged (not 32 bytes); put the right file back, or remove "

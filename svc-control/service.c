@@ -261,6 +261,29 @@ static void control_ask_wireguard_key(void *data)
 
 /* ---- starting and stopping */
 
+/* An identity is 32 random bytes: nothing but this tells another one, or damage, from the right
+ * one. Under it this machine would be a stranger to its own party. */
+static int control_check_identity(struct control *control, const char *identity,
+				  struct error *error)
+{
+	uint8_t known[32];
+	size_t length = sizeof(known);
+	int r = database_get_cache(control->database, "identity", known, &length);
+
+	if (r == -ENOENT) {
+		(void)database_set_cache(control->database, "identity", control->keyholder.identity,
+					 sizeof(known));
+		return 0;
+	}
+	if (r == 0 && length == sizeof(known) &&
+	    memcmp(known, control->keyholder.identity, sizeof(known)) == 0)
+		return 0;
+	return error_set(error, -EBADMSG,
+			 "%.120s is damaged or another machine's: put the right file back, or move "
+			 "the whole directory away to start as a new machine",
+			 identity);
+}
+
 /* Before any thread exists: the key holder is forked. */
 static int control_open_state(struct control *control, struct error *error)
 {
@@ -273,6 +296,8 @@ static int control_open_state(struct control *control, struct error *error)
 	if (r < 0)
 		return r;
 	r = database_open(&control->database, database, error);
+	if (r == 0)
+		r = control_check_identity(control, identity, error);
 	if (r < 0)
 		return r;
 	control->settings.database = control->database;
@@ -375,7 +400,9 @@ int control_run(const struct service *service)
 	control->service = service;
 	if (control_open_state(control, &error) < 0) {
 		log_err("control: %s", error.text);
-		return EXIT_FAILURE; /* the process ends; nothing was promised to anybody yet */
+		database_close(control->database); /* the key holder ends by itself */
+		free(control);
+		return EXIT_FAILURE;
 	}
 	control_init(control);
 	if (control_start(control, &error) < 0) {

@@ -127,7 +127,10 @@ int settings_set(const struct settings *settings, const char *key, const char *v
 		return r;
 	r = database_set_setting(settings->database, key, *value ? value : NULL);
 	if (r < 0)
-		error_set(error, r, "the setting could not be stored: %s", strerror(-r));
+		error_set(error, r,
+			  "the setting could not be stored (%s): check free disk space and the "
+			  "state directory",
+			  strerror(-r));
 	return r;
 }
 

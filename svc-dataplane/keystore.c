@@ -22,11 +22,10 @@ struct file_head {
 	uint8_t checksum[CHECKSUM_SIZE]; /* BLAKE2b of kind, length and body */
 };
 
-enum file_kind { FILE_KEY = 1, FILE_TIMESTAMP, FILE_PARTY, FILE_PLAN, FILE_PATHS };
-
 static const char *const file_names[] = {
-	[FILE_KEY] = "private.key", [FILE_TIMESTAMP] = "timestamp", [FILE_PARTY] = "party",
-	[FILE_PLAN] = "plan",	    [FILE_PATHS] = "paths",
+	[KEYSTORE_FILE_KEY] = "private.key", [KEYSTORE_FILE_TIMESTAMP] = "timestamp",
+	[KEYSTORE_FILE_PARTY] = "party",     [KEYSTORE_FILE_PLAN] = "plan",
+	[KEYSTORE_FILE_PATHS] = "paths",
 };
 static const char file_magic[8] = "lanrage";
 
@@ -42,14 +41,14 @@ static void checksum(const struct file_head *head, const uint8_t *body, uint8_t 
 	sodium_memzero(&state, sizeof(state));
 }
 
-static int file_path(const struct keystore *keystore, enum file_kind kind, char path[PATH_MAX])
+static int file_path(const struct keystore *keystore, enum keystore_kind kind, char path[PATH_MAX])
 {
 	int length = snprintf(path, PATH_MAX, "%s/%s", keystore->directory, file_names[kind]);
 
 	return length < 0 || length >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-static int file_write(const struct keystore *keystore, enum file_kind kind, const uint8_t *body,
+static int file_write(const struct keystore *keystore, enum keystore_kind kind, const uint8_t *body,
 		      size_t length)
 {
 	struct file_head head = {.kind = kind, .length = (uint32_t)length};
@@ -75,20 +74,33 @@ static int file_write(const struct keystore *keystore, enum file_kind kind, cons
 	return result;
 }
 
-static bool head_is_right(const struct file_head *head, enum file_kind kind, size_t length)
-{
-	return memcmp(head->magic, file_magic, sizeof(head->magic)) == 0 && head->kind == kind &&
-	       head->length == length;
-}
-
-/* body has room for max bytes. -EBADMSG: there is such a file, but not one of ours. */
-static int file_read(const struct keystore *keystore, enum file_kind kind, uint8_t *body,
-		     size_t max, size_t *length)
+int keystore_parse(enum keystore_kind kind, const uint8_t *bytes, size_t length,
+		   const uint8_t **body, size_t *body_length)
 {
 	struct file_head head;
 	uint8_t sum[CHECKSUM_SIZE];
+
+	if (length < sizeof(head))
+		return -EBADMSG;
+	memcpy(&head, bytes, sizeof(head));
+	if (memcmp(head.magic, file_magic, sizeof(head.magic)) != 0 || head.kind != kind ||
+	    head.length != length - sizeof(head))
+		return -EBADMSG;
+	checksum(&head, bytes + sizeof(head), sum);
+	if (memcmp(sum, head.checksum, sizeof(sum)) != 0)
+		return -EBADMSG;
+	*body = bytes + sizeof(head);
+	*body_length = head.length;
+	return 0;
+}
+
+/* body has room for max bytes. -EBADMSG: there is such a file, but not one of ours. */
+static int file_read(const struct keystore *keystore, enum keystore_kind kind, uint8_t *body,
+		     size_t max, size_t *length)
+{
+	const uint8_t *found;
 	char path[PATH_MAX];
-	size_t size = sizeof(head) + max;
+	size_t size = sizeof(struct file_head) + max;
 	uint8_t *bytes;
 	int result = file_path(keystore, kind, path);
 
@@ -98,21 +110,10 @@ static int file_read(const struct keystore *keystore, enum file_kind kind, uint8
 	if (!bytes)
 		return -ENOMEM;
 	result = service_read_file(path, bytes, size, length);
-	if (result < 0)
-		goto out;
-	result = -EBADMSG;
-	if (*length < sizeof(head))
-		goto out;
-	memcpy(&head, bytes, sizeof(head));
-	*length -= sizeof(head);
-	if (!head_is_right(&head, kind, *length))
-		goto out;
-	checksum(&head, bytes + sizeof(head), sum);
-	if (memcmp(sum, head.checksum, sizeof(sum)) != 0)
-		goto out;
-	memcpy(body, bytes + sizeof(head), *length);
-	result = 0;
-out:
+	if (result == 0)
+		result = keystore_parse(kind, bytes, *length, &found, length);
+	if (result == 0)
+		memcpy(body, found, *length);
 	sodium_memzero(bytes, size);
 	free(bytes);
 	return result == -EFBIG ? -EBADMSG : result;
@@ -131,9 +132,10 @@ static int make_key(const struct keystore *keystore, uint8_t key[DATAPLANE_KEY_S
 	randombytes_buf(key, DATAPLANE_KEY_SIZE);
 	key[0] &= 248; /* RFC 7748 section 5 */
 	key[31] = (uint8_t)((key[31] & 127) | 64);
-	result = file_write(keystore, FILE_KEY, key, DATAPLANE_KEY_SIZE);
+	result = file_write(keystore, KEYSTORE_FILE_KEY, key, DATAPLANE_KEY_SIZE);
 	if (result < 0)
-		return error_set(error, result, "cannot store a private key in %s: %s",
+		return error_set(error, result,
+				 "cannot store a private key in %.120s: %s; check free disk space",
 				 keystore->directory, strerror(-result));
 	log_notice("keystore: made a new private key");
 	return 0;
@@ -143,7 +145,7 @@ int keystore_private_key(const struct keystore *keystore, uint8_t key[DATAPLANE_
 			 struct error *error)
 {
 	size_t length = 0;
-	int result = file_read(keystore, FILE_KEY, key, DATAPLANE_KEY_SIZE, &length);
+	int result = file_read(keystore, KEYSTORE_FILE_KEY, key, DATAPLANE_KEY_SIZE, &length);
 
 	if (result == -ENOENT)
 		return make_key(keystore, key, error);
@@ -156,12 +158,13 @@ int keystore_private_key(const struct keystore *keystore, uint8_t key[DATAPLANE_
 			"it to become a new member of every party",
 			keystore->directory);
 	if (result < 0)
-		return error_set(error, result, "cannot read %s/private.key: %s",
+		return error_set(error, result,
+				 "cannot read %.150s/private.key: %s; mend its permissions",
 				 keystore->directory, strerror(-result));
 	return 0;
 }
 
-static int read_or_ignore(const struct keystore *keystore, enum file_kind kind, uint8_t *body,
+static int read_or_ignore(const struct keystore *keystore, enum keystore_kind kind, uint8_t *body,
 			  size_t max, size_t *length)
 {
 	int result = file_read(keystore, kind, body, max, length);
@@ -180,8 +183,8 @@ uint64_t keystore_reserved(const struct keystore *keystore)
 	uint64_t until = 0;
 	size_t length = 0;
 
-	if (read_or_ignore(keystore, FILE_TIMESTAMP, (uint8_t *)&until, sizeof(until), &length) <
-		    0 ||
+	if (read_or_ignore(keystore, KEYSTORE_FILE_TIMESTAMP, (uint8_t *)&until, sizeof(until),
+			   &length) < 0 ||
 	    length != sizeof(until))
 		return 0;
 	return until;
@@ -189,12 +192,14 @@ uint64_t keystore_reserved(const struct keystore *keystore)
 
 int keystore_reserve(const struct keystore *keystore, uint64_t until_s)
 {
-	return file_write(keystore, FILE_TIMESTAMP, (const uint8_t *)&until_s, sizeof(until_s));
+	return file_write(keystore, KEYSTORE_FILE_TIMESTAMP, (const uint8_t *)&until_s,
+			  sizeof(until_s));
 }
 
-static enum file_kind kind_of(enum keystore_body which)
+static enum keystore_kind kind_of(enum keystore_body which)
 {
-	static const enum file_kind kinds[KEYSTORE_BODIES] = {FILE_PARTY, FILE_PLAN, FILE_PATHS};
+	static const enum keystore_kind kinds[KEYSTORE_BODIES] = {
+		KEYSTORE_FILE_PARTY, KEYSTORE_FILE_PLAN, KEYSTORE_FILE_PATHS};
 
 	return kinds[which];
 }

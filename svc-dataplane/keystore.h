@@ -26,6 +26,15 @@ enum keystore_body {
 	KEYSTORE_BODIES,
 };
 
+/* Written in the file's head. */
+enum keystore_kind {
+	KEYSTORE_FILE_KEY = 1,
+	KEYSTORE_FILE_TIMESTAMP,
+	KEYSTORE_FILE_PARTY,
+	KEYSTORE_FILE_PLAN,
+	KEYSTORE_FILE_PATHS,
+};
+
 struct keystore {
 	char directory[PATH_MAX];
 };
@@ -45,5 +54,8 @@ int keystore_save(const struct keystore *keystore, enum keystore_body which, con
 /* Allocates *body (free() it). -ENOENT when there is none or it was no good. */
 int keystore_load(const struct keystore *keystore, enum keystore_body which, uint8_t **body,
 		  size_t *length);
+/* A file's bytes, whichever they are: *body is borrowed from them. Pure. -EBADMSG. */
+int keystore_parse(enum keystore_kind kind, const uint8_t *bytes, size_t length,
+		   const uint8_t **body, size_t *body_length);
 
 #endif

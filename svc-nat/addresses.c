@@ -2,118 +2,24 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
-#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "svc-nat/dump.h"
 
 #define BUFFER_SIZE 32768 /* the kernel's dumps fill up to this (libmnl's default is less) */
 #define DUMP_TRIES  5
-#define ATTRIBUTES  16
 #define RETRY_MS    1000
-
-/* A list being read; indices go along until the links have been asked for. */
-struct reading {
-	size_t n;
-	unsigned index[ADDRESSES_MAX];
-	struct host_address list[ADDRESSES_MAX];
-};
-
-static int keep_attribute(const struct nlattr *attribute, void *data)
-{
-	const struct nlattr **table = data;
-	uint16_t type = mnl_attr_get_type(attribute);
-
-	if (type < ATTRIBUTES)
-		table[type] = attribute;
-	return MNL_CB_OK;
-}
-
-static void read_address(const struct nlmsghdr *message, struct reading *reading)
-{
-	const struct ifaddrmsg *info = mnl_nlmsg_get_payload(message);
-	const struct nlattr *table[ATTRIBUTES] = {0};
-	const struct nlattr *address;
-	struct host_address *host = &reading->list[reading->n];
-	uint32_t flags = info->ifa_flags;
-
-	if (message->nlmsg_type != RTM_NEWADDR || reading->n == ADDRESSES_MAX)
-		return;
-	mnl_attr_parse(message, sizeof(*info), keep_attribute, table);
-	/* On a point-to-point link IFA_ADDRESS is the other end. */
-	address = table[IFA_LOCAL] ? table[IFA_LOCAL] : table[IFA_ADDRESS];
-	memset(host, 0, sizeof(*host));
-	if (!address || addr_from_bytes(&host->addr, mnl_attr_get_payload(address),
-					mnl_attr_get_payload_len(address), 0) < 0)
-		return;
-	if (table[IFA_FLAGS] && mnl_attr_validate(table[IFA_FLAGS], MNL_TYPE_U32) >= 0)
-		flags = mnl_attr_get_u32(table[IFA_FLAGS]);
-	host->prefix_length = info->ifa_prefixlen;
-	host->tentative = (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0;
-	host->deprecated = (flags & IFA_F_DEPRECATED) != 0;
-	host->temporary = info->ifa_family == AF_INET6 && (flags & IFA_F_TEMPORARY) != 0;
-	reading->index[reading->n++] = info->ifa_index;
-}
-
-static void read_link(const struct nlmsghdr *message, struct reading *reading)
-{
-	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
-	const struct nlattr *table[ATTRIBUTES] = {0};
-	const unsigned carries = IFF_UP | IFF_RUNNING;
-
-	if (message->nlmsg_type != RTM_NEWLINK)
-		return;
-	mnl_attr_parse(message, sizeof(*info), keep_attribute, table);
-	for (size_t i = 0; i < reading->n; i++) {
-		struct host_address *host = &reading->list[i];
-
-		if (reading->index[i] != (unsigned)info->ifi_index)
-			continue;
-		host->up = (info->ifi_flags & carries) == carries;
-		if (table[IFLA_IFNAME])
-			strncpy(host->interface, mnl_attr_get_str(table[IFLA_IFNAME]),
-				sizeof(host->interface) - 1);
-	}
-}
-
-/* One datagram of a dump. 1: the dump is over; 0: there is more; negative errno. */
-static int read_datagram(struct addresses *addresses, const void *bytes, int length,
-			 struct reading *reading, bool *interrupted)
-{
-	unsigned port = mnl_socket_get_portid(addresses->reader);
-
-	for (const struct nlmsghdr *message = bytes; mnl_nlmsg_ok(message, length);
-	     message = mnl_nlmsg_next(message, &length)) {
-		if (message->nlmsg_seq != addresses->sequence || message->nlmsg_pid != port)
-			continue; /* of a dump given up before */
-		if (message->nlmsg_flags & NLM_F_DUMP_INTR)
-			*interrupted = true;
-		if (message->nlmsg_type == NLMSG_DONE)
-			return 1;
-		if (message->nlmsg_type == NLMSG_ERROR) {
-			const struct nlmsgerr *failure = mnl_nlmsg_get_payload(message);
-
-			return failure->error ? failure->error : 1;
-		}
-		if (message->nlmsg_type == RTM_NEWADDR)
-			read_address(message, reading);
-		else
-			read_link(message, reading);
-	}
-	return 0;
-}
 
 /* -EINTR: something changed meanwhile, the answer is of no use. The dump is read to its end even
  * then: the kernel starts no other before. */
-static int dump(struct addresses *addresses, uint16_t type, struct reading *reading)
+static int ask(struct addresses *addresses, uint16_t type, struct dump *dump)
 {
 	char buffer[BUFFER_SIZE];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	bool interrupted = false;
 	int result = 0;
 
 	message->nlmsg_type = type;
@@ -136,40 +42,40 @@ static int dump(struct addresses *addresses, uint16_t type, struct reading *read
 		if (got < 0 && errno != EINTR)
 			return -errno;
 		if (got > 0)
-			result = read_datagram(addresses, buffer, (int)got, reading, &interrupted);
+			result = dump_read(dump, buffer, (size_t)got, addresses->sequence,
+					   mnl_socket_get_portid(addresses->reader));
 	}
 	if (result < 0)
 		return result;
-	return interrupted ? -EINTR : 0;
+	return dump->interrupted ? -EINTR : 0;
 }
 
-static int read_once(struct addresses *addresses, struct reading *reading)
+static int read_once(struct addresses *addresses, struct dump *dump)
 {
 	int result;
 
-	reading->n = 0;
-	result = dump(addresses, RTM_GETADDR, reading);
-	return result < 0 ? result : dump(addresses, RTM_GETLINK, reading);
+	dump_init(dump);
+	result = ask(addresses, RTM_GETADDR, dump);
+	return result < 0 ? result : ask(addresses, RTM_GETLINK, dump);
 }
 
 /* 1: the list is another than before; 0: the same; negative errno: not read. */
 static int read_all(struct addresses *addresses)
 {
-	struct reading *reading = malloc(sizeof(*reading));
-	int result = reading ? -EINTR : -ENOMEM;
+	struct dump *dump = malloc(sizeof(*dump));
+	int result = dump ? -EINTR : -ENOMEM;
 
 	for (int tries = 0; tries < DUMP_TRIES && result == -EINTR; tries++)
-		result = read_once(addresses, reading);
+		result = read_once(addresses, dump);
 	addresses->read_us = clock_now_us();
 	if (result == 0) {
-		size_t size = reading->n * sizeof(reading->list[0]);
+		size_t size = dump->n * sizeof(dump->list[0]);
 
-		result = reading->n != addresses->n ||
-			 memcmp(reading->list, addresses->list, size) != 0;
-		addresses->n = reading->n;
-		memcpy(addresses->list, reading->list, size);
+		result = dump->n != addresses->n || memcmp(dump->list, addresses->list, size) != 0;
+		addresses->n = dump->n;
+		memcpy(addresses->list, dump->list, size);
 	}
-	free(reading);
+	free(dump);
 	return result;
 }
 

@@ -13,8 +13,9 @@
 #include "common/error.h"
 #include "common/loop.h"
 #include "svc-nat/candidates.h"
+#include "svc-nat/dump.h"
 
-#define ADDRESSES_MAX	      256
+#define ADDRESSES_MAX	      DUMP_ADDRESSES_MAX
 #define ADDRESSES_INTERVAL_MS 50 /* an interface that flaps does not keep us busy */
 
 struct mnl_socket;

@@ -26,13 +26,14 @@ static int open_engine(struct descriptors *descriptors, const struct settings *s
 int descriptors_open(struct descriptors *descriptors, const struct settings *settings,
 		     const struct folders *folders, struct error *error)
 {
-	int r = 0;
+	uint64_t patience_us = folders->unclean ? PATIENCE_US : 0;
 
 	*descriptors = (struct descriptors){.tap = -1,
 					    .ports = {-1, -1, 0},
 					    .uapi = {.own = -1, .system = -1},
 					    .stun = {-1, -1}};
-	if (!settings->kernel)
+	int r = ports_check_api(settings->api, patience_us, error);
+	if (r == 0 && !settings->kernel)
 		r = open_engine(descriptors, settings, folders, error);
 	if (r == 0)
 		r = uapi_sockets_open(&descriptors->uapi, folders->run, settings->interface,

@@ -82,7 +82,8 @@ static int take_over(int directory, const char *path, mode_t mode, bool is_run, 
 	struct stat st;
 
 	if (fstat(directory, &st) != 0)
-		return error_set(error, -errno, "cannot use %.120s: %s", path, strerror(errno));
+		return error_set(error, -errno, "cannot use %.120s: %s; name another directory",
+				 path, strerror(errno));
 	bool empty = is_empty(directory);
 	bool ours = empty || has_entry(directory, LOCK_NAME);
 	if ((st.st_mode & S_ISVTX) != 0 || (st.st_uid != 0 && !empty))
@@ -94,7 +95,8 @@ static int take_over(int directory, const char *path, mode_t mode, bool is_run, 
 				 "%.120s holds other things: name an empty directory or a new one",
 				 path);
 	if (ours && (fchown(directory, 0, 0) != 0 || fchmod(directory, mode) != 0))
-		return error_set(error, -errno, "cannot take over %.120s: %s", path,
+		return error_set(error, -errno,
+				 "cannot take over %.120s: %s; name another directory", path,
 				 strerror(errno));
 	return 0;
 }
@@ -124,12 +126,15 @@ static int open_root(const char *path, mode_t mode, bool is_run, char resolved[P
 	int r = make_path(path);
 
 	if (r != 0)
-		return error_set(error, r, "cannot create %.120s: %s", path, strerror(-r));
+		return error_set(error, r, "cannot create %.120s: %s; name another directory", path,
+				 strerror(-r));
 	if (realpath(path, resolved) == NULL)
-		return error_set(error, -errno, "cannot use %.120s: %s", path, strerror(errno));
+		return error_set(error, -errno, "cannot use %.120s: %s; name another directory",
+				 path, strerror(errno));
 	*fd = open(resolved, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (*fd < 0)
-		return error_set(error, -errno, "cannot use %.120s: %s", path, strerror(errno));
+		return error_set(error, -errno, "cannot use %.120s: %s; name another directory",
+				 path, strerror(errno));
 	r = check_reachable(resolved, error);
 	return r != 0 ? r : take_over(*fd, resolved, mode, is_run, error);
 }

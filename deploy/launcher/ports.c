@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/addr.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "deploy/launcher/folders.h"
@@ -140,5 +141,45 @@ int ports_open(struct ports *ports, uint16_t wanted, int state_directory, uint64
 	if (r != 0)
 		return error_set(error, r, "cannot open a UDP socket: %s", strerror(-r));
 	log_info("udp: port %u", ports->number);
+	return 0;
+}
+
+static int try_tcp(const struct addr *addr)
+{
+	struct sockaddr_storage name;
+	socklen_t length = addr_to_sockaddr(addr, &name);
+	const int on = 1;
+	int r = 0;
+
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* Connections that linger are no listener. */
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, (const struct sockaddr *)&name, length) != 0 || listen(fd, 1) != 0)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+int ports_check_api(const char *api, uint64_t patience_us, struct error *error)
+{
+	uint64_t until_us = clock_now_us() + patience_us;
+	struct addr addr;
+
+	int r = addr_parse(&addr, api);
+	if (r == 0)
+		r = try_tcp(&addr);
+	while (r == -EADDRINUSE && clock_now_us() < until_us) {
+		usleep(20000);
+		r = try_tcp(&addr);
+	}
+	if (r == -EADDRINUSE)
+		return error_set(error, r,
+				 "another program listens at %s, where the API should: end it (ss "
+				 "-ltnp names it), or set another address as [api] listen=",
+				 api);
+	if (r != 0) /* the loopback interface may come up later */
+		log_warning("api: cannot listen at %s: %s", api, strerror(-r));
 	return 0;
 }

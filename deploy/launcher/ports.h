@@ -1,4 +1,5 @@
-/* ports.h - the UDP sockets that carry everything, and their port number.
+/* ports.h - the UDP sockets that carry everything, and their port number; whether the API's is
+ * free.
  *
  * A port that is not set is drawn at random once and kept in STATE/port, so that the mappings of
  * routers and the holes in firewalls survive a new start. Both families use the same number.
@@ -20,5 +21,9 @@ struct ports {
  * patience_us: the last holder may be dying. */
 int ports_open(struct ports *ports, uint16_t wanted, int state_directory, uint64_t patience_us,
 	       struct error *error);
+/* -EADDRINUSE with words when another program listens where the API should: tried before anything
+ * runs, because that program would be handed the token by everybody who asks. api is ADDR:PORT of
+ * IPv4. */
+int ports_check_api(const char *api, uint64_t patience_us, struct error *error);
 
 #endif

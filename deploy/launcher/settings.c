@@ -53,14 +53,22 @@ static int read_api(struct settings *settings, const struct config *config, cons
 				 "%.100s: [api] listen=%.60s: write ADDRESS:PORT, for example "
 				 "127.0.0.1:8666",
 				 path, listen);
-	if (!addr_is_loopback(&addr))
+	if (addr.family != ADDR_IPV4 || !addr_is_loopback(&addr))
 		return error_set(
 			error, -EINVAL,
-			"%.100s: [api] listen=%.60s: only a loopback address is allowed, for "
+			"%.100s: [api] listen=%.60s: only an IPv4 loopback address is allowed, for "
 			"example 127.0.0.1:8666",
 			path, listen);
 	addr_format(&addr, settings->api);
 	return 0;
+}
+
+/* What it names is the affair of the service that dials it. */
+static bool is_server_url(const char *url)
+{
+	size_t scheme = strncmp(url, "ws://", 5) == 0 ? 5 : strncmp(url, "wss://", 6) == 0 ? 6 : 0;
+
+	return scheme != 0 && url[scheme] != '\0' && strpbrk(url, " \t\"'<>") == NULL;
 }
 
 static int read_rest(struct settings *settings, const struct config *config, const char *path,
@@ -68,6 +76,7 @@ static int read_rest(struct settings *settings, const struct config *config, con
 {
 	const char *level = config_get(config, "log", "level", "info");
 	const char *subnet = config_get(config, "party", "subnet", NULL);
+	const char *url = config_get(config, "server", "url", NULL);
 	struct addr_prefix prefix;
 
 	if (log_level_parse(level, &settings->level) != 0)
@@ -75,6 +84,11 @@ static int read_rest(struct settings *settings, const struct config *config, con
 			error, -EINVAL,
 			"%.100s: [log] level=%.40s: write err, warning, notice, info or debug",
 			path, level);
+	if (url != NULL && !is_server_url(url))
+		return error_set(error, -EINVAL,
+				 "%.100s: [server] url=%.60s: write ws://ADDRESS:PORT or "
+				 "wss://ADDRESS:PORT, without blanks",
+				 path, url);
 	if (subnet != NULL && addr_prefix_parse(&prefix, subnet) != 0)
 		return error_set(error, -EINVAL,
 				 "%.100s: [party] subnet=%.60s: write ADDRESS/BITS, for example "

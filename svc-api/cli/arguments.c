@@ -200,6 +200,10 @@ static int check(const struct invocation *to, struct error *error)
 	if (to->n_arguments < to->command->least)
 		return error_set(error, -EINVAL, "`%s` needs %s", to->command->words,
 				 to->command->usage);
+	/* A later one may be empty: `settings KEY ""` goes back to the default. */
+	if (to->n_arguments > 0 && !*to->arguments[0])
+		return error_set(error, -EINVAL, "`%s` needs %s, not an empty word",
+				 to->command->words, to->command->usage);
 	return 0;
 }
 

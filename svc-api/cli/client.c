@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define ANSWER_MAX (4 << 20)
+#define URL_MAX	   1024 /* three times what a name may have, and more */
 
 static size_t take_bytes(char *bytes, size_t size, size_t n, void *data)
 {
@@ -87,19 +88,31 @@ static int judge(struct answer *answer, struct error *error)
 				   "listen there, or one of another version?");
 }
 
+/* A cut path would ask for something else. */
+static int make_url(const struct place *place, const char *path, char url[URL_MAX],
+		    struct error *error)
+{
+	if (snprintf(url, URL_MAX, "http://%s/api/v1/%s", place->api, path) < URL_MAX)
+		return 0;
+	return error_set(error, -ENAMETOOLONG,
+			 "this name is too long: no name has more than 255 bytes; `lanrage peers` "
+			 "and `lanrage settings` list those there are");
+}
+
 int client_ask(const struct place *place, const char *method, const char *path, json_t *body,
 	       struct answer *answer, struct error *error)
 {
 	CURL *curl = curl_easy_init();
 	struct curl_slist *headers = make_headers(place);
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	char url[2048];
+	char url[URL_MAX];
 	CURLcode code = CURLE_OUT_OF_MEMORY;
 	long status = 0;
 
+	int r = make_url(place, path, url, error);
+
 	*answer = (struct answer){0};
-	(void)snprintf(url, sizeof(url), "http://%s/api/v1/%s", place->api, path);
-	if (curl && headers && (text || !body)) {
+	if (r == 0 && curl && headers && (text || !body)) {
 		set_options(curl, method, url, text, headers, answer);
 		code = curl_easy_perform(curl);
 		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
@@ -109,6 +122,8 @@ int client_ask(const struct place *place, const char *method, const char *path, 
 	curl_easy_cleanup(curl);
 	json_decref(body);
 	free(text);
+	if (r < 0)
+		return r;
 	return code == CURLE_OK ? judge(answer, error) : say_no_answer(code, place, error);
 }
 

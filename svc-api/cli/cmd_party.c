@@ -35,7 +35,8 @@ static bool add_text(json_t *body, const char *key, const char *value)
 	if (!value || json_object_set_new(body, key, json_string(value)) == 0)
 		return true;
 	json_decref(body);
-	error_set(&error, -1, "%s: this is not valid UTF-8", key);
+	error_set(&error, -1, "%s: this is not valid UTF-8: type it in a terminal set to UTF-8",
+		  key);
 	(void)say_error(&error);
 	return false;
 }

@@ -79,7 +79,8 @@ static int change(const struct invocation *invocation, const char *key, const ch
 
 	if (json_object_set_new(body, key, json_string(value)) < 0) {
 		json_decref(body);
-		error_set(&error, -1, "this is not valid UTF-8");
+		error_set(&error, -1,
+			  "%s: this is not valid UTF-8: type it in a terminal set to UTF-8", key);
 		return say_error(&error);
 	}
 	if (say_ask(invocation, "PATCH", "settings", body, &answer) != 0)

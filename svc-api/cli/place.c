@@ -24,11 +24,21 @@ static bool launcher_lives(const json_t *services)
 	return pid > 0 && pid <= INT_MAX && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
 }
 
+int place_take_api(struct place *place, const json_t *services)
+{
+	const char *api = json_string_value(json_object_get(services, "api"));
+
+	if (!api || strlen(api) >= sizeof(place->api) ||
+	    strspn(api, "0123456789abcdefABCDEF.:[]") != strlen(api))
+		return -EINVAL;
+	(void)snprintf(place->api, sizeof(place->api), "%s", api);
+	return 0;
+}
+
 int place_find(struct place *place, const char *run, struct error *error)
 {
 	const char *variable = getenv("LANRAGE_RUN");
 	char path[PATH_MAX];
-	const char *api;
 
 	*place = (struct place){.run = run};
 	if (!run)
@@ -37,10 +47,11 @@ int place_find(struct place *place, const char *run, struct error *error)
 	place->services = json_load_file(path, 0, NULL);
 	if (!launcher_lives(place->services))
 		return say_not_running(place, error);
-	api = json_string_value(json_object_get(place->services, "api"));
-	if (!api || strlen(api) >= sizeof(place->api) || strpbrk(api, "/@?#\\ "))
-		return error_set(error, -EINVAL, "%.160s names no address of the API", path);
-	(void)snprintf(place->api, sizeof(place->api), "%s", api);
+	if (place_take_api(place, place->services) < 0)
+		return error_set(error, -EINVAL,
+				 "%.160s names no address of the API; restart LANrage to have it "
+				 "written anew",
+				 path);
 	return 0;
 }
 

@@ -19,6 +19,8 @@ struct place {
 /* run: of --run, or NULL for LANRAGE_RUN and the default. Reads services.json: -ESRCH with words
  * where no launcher runs. */
 int place_find(struct place *place, const char *run, struct error *error);
+/* The API's address out of services.json, which may hold anything. Pure. -EINVAL. */
+int place_take_api(struct place *place, const json_t *services);
 /* Reads RUN/token. -EACCES with words where this user may not. */
 int place_read_token(struct place *place, struct error *error);
 void place_clear(struct place *place);

@@ -78,13 +78,17 @@ static int open_state(const char *state, struct error *error)
 	int fd;
 
 	if (mkdir(state, 0700) < 0 && errno != EEXIST)
-		return error_set(error, -errno, "cannot create %.150s: %s", state, strerror(errno));
+		return error_set(error, -errno, "cannot create %.120s: %s; choose another --state",
+				 state, strerror(errno));
 	if (snprintf(path, sizeof(path), "%s/lock", state) >= (int)sizeof(path))
 		return error_set(error, -ENAMETOOLONG, "the state directory's path is too long");
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return error_set(error, -errno, "cannot write to %.150s: %s", state,
-				 strerror(errno));
+		return error_set(
+			error, -errno,
+			"cannot write to %.120s: %s; choose another --state, or let this user "
+			"write there",
+			state, strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		close(fd);
 		return error_set(error, -EBUSY,

@@ -16,8 +16,10 @@ static int create(const char *path, uint8_t seed[32], struct error *error)
 	randombytes_buf(seed, 32);
 	result = service_write_file(path, seed, 32, 0600);
 	if (result < 0)
-		return error_set(error, result, "cannot create %.150s: %s", path,
-				 strerror(-result));
+		return error_set(
+			error, result,
+			"cannot create %.120s: %s; make room there, or choose another --state",
+			path, strerror(-result));
 	return 0;
 }
 
@@ -37,9 +39,15 @@ static int load(const char *path, uint8_t seed[32], struct error *error)
 		result = -EBADMSG;
 	if (result == -ENOENT)
 		return result;
+	if (result == -EBADMSG || result == -EFBIG)
+		return error_set(
+			error, -EBADMSG,
+			"%.100s is damaged (not 32 bytes); put a copy back, or remove it and "
+			"every relay's ticket.key",
+			path);
 	if (result < 0)
-		return error_set(error, result, "%.150s is no signing key: %s", path,
-				 strerror(-result));
+		return error_set(error, result, "cannot read %.150s: %s; mend its permissions",
+				 path, strerror(-result));
 	return 0;
 }
 

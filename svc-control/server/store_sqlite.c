@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/service.h"
 #include "svc-control/server/lease.h"
 #include "svc-control/server/service.h"
 
@@ -1338,7 +1340,7 @@ static int refuse(struct sqlite_store *store, const char *path, struct error *er
 				 "move it away",
 				 path);
 	if (code == SQLITE_FULL)
-		return error_set(error, -ENOSPC, "%.120s: the disk is full", path);
+		return error_set(error, -ENOSPC, "%.120s: the disk is full; make room there", path);
 	if (code == SQLITE_BUSY)
 		return error_set(error, -EBUSY, "%.120s is in use by another program", path);
 	return error_set(error, -EIO, "cannot open %.120s: %.80s", path, sqlite3_errmsg(store->db));
@@ -1357,21 +1359,19 @@ static int read_pragma(struct sqlite_store *store, const char *pragma, int *valu
 	return code == SQLITE_ROW ? 0 : -EIO;
 }
 
-static int create_schema(struct sqlite_store *store)
+static bool is_whole(struct sqlite_store *store)
 {
-	char stamp[128];
+	sqlite3_stmt *statement;
+	bool whole = sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &statement, NULL) ==
+			     SQLITE_OK &&
+		     sqlite3_step(statement) == SQLITE_ROW &&
+		     strcmp((const char *)sqlite3_column_text(statement, 0), "ok") == 0;
 
-	snprintf(stamp, sizeof(stamp), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
-		 APPLICATION_ID, SCHEMA_VERSION);
-	if (sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
-	    sqlite3_exec(store->db, schema, NULL, NULL, NULL) != SQLITE_OK ||
-	    sqlite3_exec(store->db, stamp, NULL, NULL, NULL) != SQLITE_OK ||
-	    sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
-		return -EIO;
-	return 0;
+	sqlite3_finalize(statement);
+	return whole;
 }
 
-/* Whose file it is, and of which version. */
+/* Whose file it is, of which version, and whether it is whole. Reads only. */
 static int check_schema(struct sqlite_store *store, const char *path, struct error *error)
 {
 	int application, version, objects;
@@ -1380,8 +1380,10 @@ static int check_schema(struct sqlite_store *store, const char *path, struct err
 	    read_pragma(store, "PRAGMA user_version", &version) < 0 ||
 	    read_pragma(store, "SELECT count(*) FROM sqlite_schema", &objects) < 0)
 		return refuse(store, path, error);
-	if (application == 0 && version == 0 && objects == 0)
-		return create_schema(store) < 0 ? refuse(store, path, error) : 0;
+	if (application == 0 && objects == 0)
+		return error_set(error, -EUCLEAN,
+				 "%.120s is damaged: it is empty; restore a backup or move it away",
+				 path);
 	if (application != APPLICATION_ID)
 		return error_set(error, -EUCLEAN, "%.150s belongs to another program; move it away",
 				 path);
@@ -1390,6 +1392,9 @@ static int check_schema(struct sqlite_store *store, const char *path, struct err
 				 "%.120s was written by another version of lanrage-server (schema "
 				 "%d, this one knows %d); use that version",
 				 path, version, SCHEMA_VERSION);
+	if (!is_whole(store))
+		return error_set(error, -EUCLEAN,
+				 "%.120s is damaged; restore a backup or move it away", path);
 	return 0;
 }
 
@@ -1402,20 +1407,68 @@ static int prepare_all(struct sqlite_store *store)
 	return 0;
 }
 
+static int create_tables(struct sqlite_store *store, const char *path)
+{
+	char stamp[128];
+
+	snprintf(stamp, sizeof(stamp), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+		 APPLICATION_ID, SCHEMA_VERSION);
+	if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+	    sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(store->db, schema, NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(store->db, stamp, NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+		return -EIO;
+	return 0;
+}
+
+/* Made aside and moved into place: the name is there only with all tables behind it, and an empty
+ * file is damage, not a beginning. */
+static int create_file(struct sqlite_store *store, const char *path, struct error *error)
+{
+	char fresh[PATH_MAX], journal[PATH_MAX + 16];
+	int fd, result;
+
+	if (snprintf(fresh, sizeof(fresh), "%s.new", path) >= (int)sizeof(fresh))
+		return error_set(error, -ENAMETOOLONG, "the state directory's path is too long");
+	snprintf(journal, sizeof(journal), "%s-journal", fresh);
+	unlink(fresh); /* left by one who died here */
+	unlink(journal);
+	/* created here, because SQLite would create it readable for all */
+	fd = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return error_set(error, -errno, "cannot create %.150s: %s", path, strerror(errno));
+	close(fd);
+	result = create_tables(store, fresh);
+	if (result < 0)
+		refuse(store, path, error);
+	sqlite3_close(store->db);
+	store->db = NULL;
+	if (result == 0 && (rename(fresh, path) < 0 || service_sync_directory(path) < 0))
+		result =
+			error_set(error, -errno, "cannot create %.150s: %s", path, strerror(errno));
+	unlink(fresh);
+	unlink(journal);
+	return result;
+}
+
+/* Nothing is written before it is known to be ours. Exclusive before WAL: then the index is in
+ * memory and no other process can come in. */
 static int open_file(struct sqlite_store *store, const char *path, struct error *error)
 {
-	/* created here, because SQLite would create it readable for all */
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int result = access(path, F_OK) < 0 ? create_file(store, path, error) : 0;
 
-	if (fd < 0)
-		return error_set(error, -errno, "cannot open %.150s: %s", path, strerror(errno));
-	close(fd);
-	/* exclusive before WAL: then the index is in memory and no other process can come in */
+	if (result < 0)
+		return result;
 	if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
-	    sqlite3_exec(store->db,
-			 "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
-			 "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;",
+	    sqlite3_exec(store->db, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF;",
 			 NULL, NULL, NULL) != SQLITE_OK)
+		return refuse(store, path, error);
+	result = check_schema(store, path, error);
+	if (result < 0)
+		return result;
+	if (sqlite3_exec(store->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", NULL,
+			 NULL, NULL) != SQLITE_OK)
 		return refuse(store, path, error);
 	store->sync_full = true;
 	return 0;
@@ -1502,8 +1555,6 @@ int store_sqlite_open(struct store **store, const char *path, struct error *erro
 		return error_set(error, -ENOMEM, "out of memory");
 	new->store.operations = &operations;
 	result = open_file(new, path, error);
-	if (result == 0)
-		result = check_schema(new, path, error);
 	if (result == 0 && prepare_all(new) < 0)
 		result = refuse(new, path, error);
 	if (result == 0)

@@ -94,8 +94,11 @@ static void restore_bindings(struct relay *relay)
 	struct forward_stats stats;
 	int result = statefile_load_bindings(&relay->state, wall_s, &saved, &age_s);
 
-	if (result == -EBADMSG)
-		log_warning("state: %s/bindings is damaged and left out", relay->state.directory);
+	if (result != 0 && result != -ENOENT && result != -ESTALE)
+		log_warning("state: %s/bindings cannot be used (%s) and is left out: members bind "
+			    "anew at their next handshake",
+			    relay->state.directory,
+			    result == -EBADMSG ? "damaged" : strerror(-result));
 	if (result != 0)
 		return;
 	forward_restore(relay->forward, clock_now_us(), age_s * CLOCK_SECOND, &saved);
@@ -256,7 +259,10 @@ static int make_machine(struct relay *relay, struct error *error)
 	if (result != 0)
 		return error_set(error, result, "cannot set up the relay: %s", strerror(-result));
 	forward_public_key(relay->forward, relay->announced.relay_key);
-	relay->pinned = statefile_ticket_key(&relay->state, relay->ticket_key) == 0;
+	result = statefile_ticket_key(&relay->state, relay->ticket_key, error);
+	if (result != 0 && result != -ENOENT)
+		return result;
+	relay->pinned = result == 0;
 	if (relay->pinned)
 		forward_trust(relay->forward, relay->ticket_key);
 	restore_bindings(relay);

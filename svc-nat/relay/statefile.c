@@ -58,12 +58,16 @@ int statefile_open(struct statefile *state, const char *directory, struct error 
 	strcpy(state->directory, directory);
 	result = make_directory(directory);
 	if (result != 0)
-		return error_set(error, result, "cannot make the state directory %s: %s", directory,
-				 strerror(-result));
+		return error_set(
+			error, result,
+			"cannot make the state directory %.150s: %s; choose another --state",
+			directory, strerror(-result));
 	path_of(state, "lock", path);
 	state->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (state->lock_fd < 0)
-		return error_set(error, -errno, "cannot write in the state directory %s: %s",
+		return error_set(error, -errno,
+				 "cannot write in the state directory %.150s: %s; choose another "
+				 "--state, or let this user write there",
 				 directory, strerror(errno));
 	if (flock(state->lock_fd, LOCK_EX | LOCK_NB) != 0) {
 		result = -errno;
@@ -99,6 +103,19 @@ static int read_key(const struct statefile *state, const char *name,
 	return length == STATEFILE_KEY_SIZE ? 0 : -EBADMSG;
 }
 
+static int key_error(const struct statefile *state, const char *name, int result,
+		     const char *without, struct error *error)
+{
+	if (result == -EBADMSG || result == -EFBIG)
+		return error_set(
+			error, result,
+			"%.100s/%s is damaged (not %d bytes): put a copy back, or remove it "
+			"to %s",
+			state->directory, name, STATEFILE_KEY_SIZE, without);
+	return error_set(error, result, "cannot read %.120s/%s: %s; mend its permissions",
+			 state->directory, name, strerror(-result));
+}
+
 static int write_key(const struct statefile *state, const char *name,
 		     const uint8_t key[STATEFILE_KEY_SIZE])
 {
@@ -119,13 +136,13 @@ static int secret_key(const struct statefile *state, const char *name,
 		randombytes_buf(key, STATEFILE_KEY_SIZE);
 		result = write_key(state, name, key);
 		if (result != 0)
-			return error_set(error, result, "cannot write %s/%s: %s", state->directory,
-					 name, strerror(-result));
+			return error_set(error, result,
+					 "cannot write %.120s/%s: %s; make room there, or choose "
+					 "another --state",
+					 state->directory, name, strerror(-result));
 	}
 	if (result != 0)
-		return error_set(error, result,
-				 "cannot read %s/%s: %s; remove the file to start with a new key",
-				 state->directory, name, strerror(-result));
+		return key_error(state, name, result, "start with a new key", error);
 	return 0;
 }
 
@@ -141,9 +158,15 @@ int statefile_identity(const struct statefile *state, uint8_t seed[STATEFILE_KEY
 	return secret_key(state, "identity.key", seed, error);
 }
 
-int statefile_ticket_key(const struct statefile *state, uint8_t key[STATEFILE_KEY_SIZE])
+int statefile_ticket_key(const struct statefile *state, uint8_t key[STATEFILE_KEY_SIZE],
+			 struct error *error)
 {
-	return read_key(state, "ticket.key", key);
+	int result = read_key(state, "ticket.key", key);
+
+	if (result != 0 && result != -ENOENT)
+		return key_error(state, "ticket.key", result,
+				 "trust whoever answers at --server next", error);
+	return result;
 }
 
 int statefile_pin_ticket_key(const struct statefile *state, const uint8_t key[STATEFILE_KEY_SIZE])

@@ -33,8 +33,10 @@ int statefile_wireguard_key(const struct statefile *state, uint8_t key[STATEFILE
 			    struct error *error);
 int statefile_identity(const struct statefile *state, uint8_t seed[STATEFILE_KEY_SIZE],
 		       struct error *error);
-/* -ENOENT: no server met yet. */
-int statefile_ticket_key(const struct statefile *state, uint8_t key[STATEFILE_KEY_SIZE]);
+/* -ENOENT without words: no server met yet. Else with words: a damaged one is not taken for none,
+ * or whoever comes next would be trusted. */
+int statefile_ticket_key(const struct statefile *state, uint8_t key[STATEFILE_KEY_SIZE],
+			 struct error *error);
 int statefile_pin_ticket_key(const struct statefile *state, const uint8_t key[STATEFILE_KEY_SIZE]);
 
 int statefile_save_bindings(const struct statefile *state, uint64_t wall_s,

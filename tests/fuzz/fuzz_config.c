@@ -1,4 +1,4 @@
-/* Any file as lanraged.conf. */
+/* Any file as lanraged.conf, and what the launcher makes of it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/config.h"
+#include "deploy/launcher/settings.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
@@ -13,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	int fd = memfd_create("config", MFD_CLOEXEC);
 	struct config *config = NULL;
+	struct settings settings = {0};
 	struct error error = {0};
 	char path[32];
 	long number;
@@ -27,6 +29,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 		    (number < 0 || number > 65535))
 			abort();
 		if (!config_get(config, "api", "listen", "x"))
+			abort();
+		if (launcher_settings_read(&settings, config, path, &error) == 0 &&
+		    (!*settings.interface || !*settings.api))
 			abort();
 	} else if (config || error.code >= 0 || !error.text[0]) {
 		abort();

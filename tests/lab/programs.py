@@ -11,7 +11,7 @@ from .wire import build_dir
 
 START_TIMEOUT_S = 30
 LOG_LINES = 80
-SANITIZER = re.compile(r"Sanitizer|runtime error:")
+SANITIZER = re.compile(r"Sanitizer|runtime error:|^ +#\d+ 0x")  # and where it happened
 
 
 def wait_until(condition, timeout, what, interval=0.05):

@@ -29,7 +29,8 @@ def _lab():
         try:
             yield made
             made.stop_programs()
-            assert made.complaints() == []
+            complaints = made.complaints()
+            assert not complaints, "\n".join(complaints)
         finally:
             _open_labs.remove(made)
 

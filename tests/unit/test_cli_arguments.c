@@ -121,6 +121,24 @@ static void wrong_usage_is_named(void **state)
 	}
 }
 
+static void empty_words(void **state)
+{
+	char program[] = "lanrage", ping[] = "ping", settings[] = "settings", up[] = "up",
+	     none[] = "";
+	char *no_peer[] = {program, ping, none, NULL};
+	char *no_key[] = {program, settings, none, NULL};
+	char *no_value[] = {program, settings, up, none, NULL};
+	struct invocation invocation;
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(arguments_parse(table_of_commands, 3, no_peer, &invocation, &error), -22);
+	assert_non_null(strstr(error.text, "`ping` needs PEER"));
+	assert_int_equal(arguments_parse(table_of_commands, 3, no_key, &invocation, &error), -22);
+	assert_int_equal(arguments_parse(table_of_commands, 4, no_value, &invocation, &error), 0);
+	assert_string_equal(invocation.arguments[1], "");
+}
+
 static void durations(void **state)
 {
 	static const char *const bad[] = {"",	 "h",	       "2x",	 "-1",	"1 h",
@@ -191,6 +209,7 @@ int main(void)
 		cmocka_unit_test(options_may_stand_anywhere),
 		cmocka_unit_test(counts_and_times_are_read),
 		cmocka_unit_test(wrong_usage_is_named),
+		cmocka_unit_test(empty_words),
 		cmocka_unit_test(durations),
 		cmocka_unit_test(hostile_text_is_made_clean),
 		cmocka_unit_test(columns_line_up),

@@ -428,6 +428,17 @@ static void test_garbage_is_refused(void **state)
 	assert_refused(-EBADMSG, "not a database");
 }
 
+/* Not a beginning: what was in it is gone. */
+static void test_an_empty_file_is_refused(void **state)
+{
+	database_close(*state);
+	*state = NULL;
+	assert_int_equal(truncate(path, 0), 0);
+	assert_refused(-EBADMSG, "damaged");
+	execute("CREATE TABLE recipes (name TEXT)");
+	assert_refused(-EBADMSG, "damaged");
+}
+
 /* As a user that may read but not write. */
 static int open_as_nobody(void)
 {
@@ -527,6 +538,7 @@ int main(void)
 		TEST(test_a_death_inside_a_transaction),
 		TEST(test_a_later_version_is_refused),
 		TEST(test_garbage_is_refused),
+		TEST(test_an_empty_file_is_refused),
 		TEST(test_where_nothing_may_be_written),
 		TEST(test_nobody_else_may_read_it),
 		TEST(test_a_full_disk),

@@ -110,6 +110,11 @@ static void refuses_bad_values(void **state)
 	refused("[api]\nlisten=192.0.2.1:8666\n", "loopback");
 	refused("[api]\nlisten=127.0.0.1\n", "ADDRESS:PORT");
 	refused("[api]\nlisten=localhost:8666\n", "ADDRESS:PORT");
+	refused("[api]\nlisten=[::1]:8666\n", "IPv4 loopback");
+	refused("[server]\nurl=http://play.example:8667\n", "ws://ADDRESS:PORT");
+	refused("[server]\nurl=play.example:8667\n", "ws://ADDRESS:PORT");
+	refused("[server]\nurl=ws://\n", "ws://ADDRESS:PORT");
+	refused("[server]\nurl=ws://a b:8667\n", "without blanks");
 	refused("[log]\nlevel=loud\n", "[log] level=loud");
 	refused("[party]\nsubnet=10.66.0.0\n", "[party] subnet=");
 }

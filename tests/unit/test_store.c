@@ -326,6 +326,34 @@ static void test_tampered_books_are_refused(void **state)
 	assert_non_null(strstr(error.text, "outside of its party"));
 }
 
+static void assert_refused(const char *words)
+{
+	struct store *second;
+	struct error error = {0};
+
+	assert_int_equal(store_sqlite_open(&second, path, &error), -EUCLEAN);
+	assert_null(second);
+	assert_non_null(strstr(error.text, words));
+	assert_non_null(strstr(error.text, path));
+}
+
+static void test_damaged_files_are_refused(void **state)
+{
+	FILE *file;
+
+	(void)state;
+	close_store();
+	file = fopen(path, "r+");
+	assert_non_null(file);
+	fseek(file, 3 * 4096, SEEK_SET);
+	for (int i = 0; i < 2 * 4096; i++)
+		fputc(i * 7 + 13, file);
+	fclose(file);
+	assert_refused("damaged");
+	assert_int_equal(truncate(path, 0), 0);
+	assert_refused("empty");
+}
+
 int main(void)
 {
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -340,6 +368,7 @@ int main(void)
 		WITH_STORE(test_quotas),
 		WITH_STORE(test_sweep),
 		WITH_STORE(test_tampered_books_are_refused),
+		WITH_STORE(test_damaged_files_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,8 +85,23 @@ static void test_names(void **state)
 		size_t size;
 		bool good;
 	} rows[] = {
-		{"kira", 5, true}, {"kira", 4, false}, {"", 5, false},	   {"   ", 5, false},
-		{" k ", 5, true},  {"k\n", 5, false},  {"\xc3", 5, false},
+		{"kira", 5, true},
+		{"kira", 4, false},
+		{"", 5, false},
+		{"   ", 5, false},
+		{" k ", 5, true},
+		{"k\n", 5, false},
+		{"\xc3", 5, false},
+		/* nothing to see: blanks of other widths, no width at all, fillers, tags */
+		{"\xc2\xa0\xe2\x80\x83\xe3\x80\x80", 16, false},
+		{"\xe2\x80\x8b\xe2\x81\xa0\xef\xbb\xbf", 16, false},
+		{"\xe3\x85\xa4", 16, false},
+		{"\xe2\xa0\x80", 16, false},
+		{"\xf3\xa0\x81\xa1", 16, false},
+		{"\xef\xb8\x8f\xe2\x80\x8d", 16, false},
+		/* something, with one of them in it */
+		{"\xe2\x80\x8bk", 16, true},
+		{"\xf0\x9f\x8e\xae\xef\xb8\x8f", 16, true},
 	};
 
 	(void)state;

@@ -1,0 +1,42 @@
+/* The headers of a request that decide who may ask, apart by NUL: Host, Origin, Authorization,
+ * X-LANrage-Token. Who does not bring the token is never let in, and no foreign page is. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "svc-api/auth.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+
+#define TOKEN "0123456789abcdef0123456789abcdef"
+
+static void check(const struct auth *auth, const struct auth_headers *headers)
+{
+	bool brought = (headers->token && strcmp(headers->token, TOKEN) == 0) ||
+		       (headers->authorization && strstr(headers->authorization, TOKEN));
+
+	if (auth_check_token(auth, headers) == AUTH_OK && !brought)
+		abort();
+	if (auth_check_source(auth, headers) == AUTH_OK &&
+	    (!headers->host || !strstr(headers->host, "8666") ||
+	     (headers->origin && !strstr(headers->origin, "://"))))
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+	char *copy = malloc(length + 1);
+	const char *texts[4] = {NULL};
+	struct auth auth = {.port = 8666}, other = {0};
+	size_t at = 0;
+
+	memcpy(copy, bytes, length);
+	copy[length] = 0;
+	for (size_t i = 0; i < 4 && at < length; i++, at += strlen(copy + at) + 1)
+		texts[i] = copy[at] ? copy + at : NULL;
+	if (auth_set_token(&auth, TOKEN) < 0)
+		abort();
+	(void)auth_set_token(&other, copy);
+	check(&auth, &(struct auth_headers){texts[0], texts[1], texts[2], texts[3]});
+	free(copy);
+	return 0;
+}

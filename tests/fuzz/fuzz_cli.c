@@ -1,0 +1,74 @@
+/* A command line, its words apart by NUL; and each word as a duration, as a text to show and as a
+ * cell. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/text.h"
+#include "svc-api/clean.h"
+#include "svc-api/cli/arguments.h"
+#include "svc-api/cli/client.h"
+#include "svc-api/cli/duration.h"
+#include "svc-api/cli/table.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+
+#define WORDS 24
+
+static int run_nothing(const struct invocation *invocation)
+{
+	(void)invocation;
+	return 0;
+}
+
+static const struct command table_of_commands[] = {
+	{"status", "", "", 0, 0, 0, run_nothing},
+	{"party create", "NAME", "", 1, 1, OPTION_NAME | OPTION_LOCAL, run_nothing},
+	{"invite", "", "", 0, 0, OPTION_ONCE | OPTION_TTL | OPTION_REVOKE, run_nothing},
+	{"ping", "PEER", "", 1, 1, OPTION_COUNT, run_nothing},
+	{"servers", "", "", 0, 0, OPTION_GAME, run_nothing},
+	{"settings", "", "", 0, 2, 0, run_nothing},
+	{"logs", "", "", 0, 1, OPTION_LINES, run_nothing},
+	{NULL, NULL, NULL, 0, 0, 0, NULL},
+};
+
+static void try_word(const char *word)
+{
+	char out[64], *escaped = client_escape(word);
+	uint32_t number;
+
+	clean_text(word, strlen(word), out, sizeof(out));
+	if (!text_is_clean(out) || table_width(out) >= sizeof(out) ||
+	    strlen(escaped) != 3 * strlen(word))
+		abort();
+	if (text_is_name(word, sizeof(out)) && strcmp(out, word) != 0)
+		abort();
+	if (duration_parse(word, &number) == 0 || duration_parse_count(word, &number) == 0)
+		duration_format(number, out);
+	free(escaped);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+	char program[] = "lanrage", *copy = malloc(length + 1);
+	char *argv[WORDS + 2] = {program};
+	struct invocation invocation;
+	struct error error = {0};
+	int argc = 1;
+
+	memcpy(copy, bytes, length);
+	copy[length] = 0;
+	for (size_t at = 0; at < length && argc <= WORDS; at += strlen(copy + at) + 1)
+		argv[argc++] = copy + at;
+	if (arguments_parse(table_of_commands, argc, argv, &invocation, &error) < 0) {
+		if (error.code >= 0 || !*error.text)
+			abort();
+	} else if (!(invocation.given & OPTION_HELP) &&
+		   (!invocation.command || invocation.n_arguments > ARGUMENTS_MAX)) {
+		abort();
+	}
+	for (int i = 1; i < argc; i++)
+		try_word(argv[i]);
+	free(copy);
+	return 0;
+}
