@@ -79,6 +79,22 @@ static void default_ttl(const struct config *config, char value[CONTROL_SETTING_
 	strcpy(value, "24h");
 }
 
+static const char *const doublings[DATAPLANE_DOUBLINGS] = {"auto", "on", "off"};
+
+static int check_doubling(const char *value, struct error *error)
+{
+	for (size_t i = 0; i < DATAPLANE_DOUBLINGS; i++)
+		if (strcmp(value, doublings[i]) == 0)
+			return 0;
+	return error_set(error, -EINVAL, "say auto, on or off");
+}
+
+static void default_doubling(const struct config *config, char value[CONTROL_SETTING_MAX])
+{
+	(void)config;
+	strcpy(value, doublings[DATAPLANE_DOUBLING_AUTO]);
+}
+
 static const struct setting {
 	const char *key;
 	const char *description;
@@ -91,6 +107,10 @@ static const struct setting {
 	 check_url, default_url},
 	{SETTING_UP, "connect to the party: on or off", check_switch, default_up},
 	{SETTING_INVITE_TTL, "how long a new code is good, for example 2h", check_ttl, default_ttl},
+	{SETTING_DOUBLING,
+	 "send short packets along two paths, so that none is missed: auto (while the path in use "
+	 "is bad), on or off",
+	 check_doubling, default_doubling},
 };
 #define KNOWN (sizeof(known) / sizeof(known[0]))
 
@@ -111,6 +131,17 @@ int settings_get(const struct settings *settings, const char *key, char value[CO
 	if (database_get_setting(settings->database, key, value) < 0)
 		setting->fallback(settings->config, value);
 	return 0;
+}
+
+enum dataplane_doubling settings_doubling(const struct settings *settings)
+{
+	char value[CONTROL_SETTING_MAX];
+
+	settings_get(settings, SETTING_DOUBLING, value);
+	for (size_t i = 0; i < DATAPLANE_DOUBLINGS; i++)
+		if (strcmp(value, doublings[i]) == 0)
+			return (enum dataplane_doubling)i;
+	return DATAPLANE_DOUBLING_AUTO;
 }
 
 int settings_set(const struct settings *settings, const char *key, const char *value,

@@ -16,6 +16,7 @@
 #define SETTING_SERVER_URL "server_url" /* the rendezvous server */
 #define SETTING_UP	   "up"		/* connect to the party: on or off */
 #define SETTING_INVITE_TTL "invite_ttl" /* how long a code is good */
+#define SETTING_DOUBLING   "doubling"	/* short packets along two paths */
 
 struct settings {
 	struct database *database;   /* borrowed */
@@ -30,6 +31,8 @@ int settings_set(const struct settings *settings, const char *key, const char *v
 /* All, for showing. Free with control_settings_clear(). -ENOMEM. */
 int settings_list(const struct settings *settings, struct control_settings *list);
 
+/* The value of SETTING_DOUBLING in force. */
+enum dataplane_doubling settings_doubling(const struct settings *settings);
 /* `90`, `90s`, `15m`, `2h`, `7d` in seconds; -EINVAL. */
 int settings_parse_duration(const char *text, uint32_t *seconds);
 

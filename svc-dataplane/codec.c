@@ -455,6 +455,7 @@ ssize_t dataplane_party_encode(const struct dataplane_party *party, uint8_t **by
 	message.address = address_out(&arena, &party->address);
 	message.prefix_length = party->prefix_length;
 	message.number = party->number;
+	message.doubling = party->doubling;
 	message.n_members = party->n_members;
 	message.members = arena_array(&arena, party->n_members, sizeof(*message.members));
 	for (size_t i = 0; i < party->n_members && !arena.failed; i++)
@@ -487,6 +488,9 @@ static bool party_head_in(struct dataplane_party *party, const Lanrage__Dataplan
 {
 	revision_in(&party->revision, in->revision);
 	party->up = in->up;
+	if (in->doubling >= DATAPLANE_DOUBLINGS)
+		return false;
+	party->doubling = (enum dataplane_doubling)in->doubling;
 	if (!in->up && !in->address && in->n_members == 0)
 		return in->scope.len == 0 ||
 		       fixed_in(party->scope, sizeof(party->scope), &in->scope);

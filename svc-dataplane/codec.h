@@ -51,6 +51,7 @@ enum dataplane_request {
 	DATAPLANE_TAKE_NOTES,  /* struct dataplane_take_notes -> struct dataplane_notes: received
 				* ones, oldest first; by control. Asked again it answers the same
 				* until `after` moves on */
+	DATAPLANE_MOVED,       /* () -> (): this machine's addresses or routes changed; by nat */
 };
 
 enum dataplane_event {
@@ -110,6 +111,14 @@ struct dataplane_member {
 };
 
 /* What control wants: the interface and who is in the party (without oneself). */
+/* Whether short packets go along two paths at once. */
+enum dataplane_doubling {
+	DATAPLANE_DOUBLING_AUTO, /* while the path in use loses packets or is suspected */
+	DATAPLANE_DOUBLING_ON,
+	DATAPLANE_DOUBLING_OFF,
+	DATAPLANE_DOUBLINGS,
+};
+
 struct dataplane_party {
 	struct dataplane_revision revision;
 	bool up;			     /* false: no address, no route, no peers */
@@ -117,6 +126,7 @@ struct dataplane_party {
 	struct addr address;		     /* own, inside the party */
 	uint8_t prefix_length;		     /* of the whole party prefix, 8..30 */
 	uint16_t number;		     /* own */
+	enum dataplane_doubling doubling;
 	size_t n_members;
 	struct dataplane_member *members;
 };

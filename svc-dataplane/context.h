@@ -42,6 +42,7 @@ struct context {
 	struct staging staging;
 	struct reflexive reflexive;
 	struct bucket handshakes, handshakes_proven;
+	enum dataplane_doubling doubling;
 	struct addr good[CONTEXT_GOOD_SIZE]; /* direct-mapped; a newer address takes the place */
 	uint32_t good_key;
 	size_t n_tunnels;

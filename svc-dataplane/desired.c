@@ -131,6 +131,7 @@ int engine_set_party(struct engine *engine, uint64_t now_us, const struct datapl
 	if (result < 0)
 		return result;
 	engine->party = party->revision;
+	engine->context.doubling = party->doubling;
 	drop_members(engine, party);
 	for (size_t i = 0; party->up && i < party->n_members && result == 0; i++)
 		if (!is_own_key(engine, party->members[i].public_key))

@@ -55,6 +55,38 @@ void engine_relay_news(struct engine *engine, uint64_t now_us, struct relaylink 
 
 /* --- time --- */
 
+#define PAUSE_US (200 * CLOCK_MS) /* this late for a timer: nobody ran */
+
+static void excuse(struct engine *engine, uint64_t now_us)
+{
+	for (size_t i = 0; i < engine->peers.count; i++)
+		reach_excuse(engine->peers.list[i], now_us);
+	for (size_t i = 0; i < engine->context.n_relays; i++)
+		relaylink_excuse(engine->context.relays[i], now_us);
+}
+
+uint64_t engine_clock(struct engine *engine, uint64_t now_us)
+{
+	const struct tunnel *first = schedule_first(&engine->context.schedule);
+
+	if (now_us <= engine->now_us)
+		return engine->now_us;
+	if (first && now_us > first->due_us + PAUSE_US && now_us > engine->now_us + PAUSE_US)
+		excuse(engine, now_us);
+	engine->now_us = now_us;
+	return now_us;
+}
+
+void engine_moved(struct engine *engine, uint64_t now_us)
+{
+	now_us = engine_clock(engine, now_us);
+	/* the relays first: what follows through them comes from the new address */
+	for (size_t i = 0; i < engine->context.n_relays; i++)
+		relaylink_nudge(engine->context.relays[i], now_us);
+	for (size_t i = 0; i < engine->peers.count; i++)
+		reach_moved(engine->peers.list[i], now_us);
+}
+
 static void poll_tunnel(struct engine *engine, uint64_t now_us, struct tunnel *tunnel)
 {
 	if (tunnel->kind == TUNNEL_PEER) {

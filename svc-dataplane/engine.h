@@ -6,7 +6,8 @@
  * other over a made-up network with time moved by hand.
  *
  * Invariants
- * - A peer's packets go along its one active path (later, when doubled, along two).
+ * - A peer's packets go along its one active path; short ones, when doubled, along two.
+ * - A pause (a stopped process, a suspended machine) is not held against any path.
  * - Nothing but an authenticated packet changes a path's state, a peer's state or an address.
  * - No allocation while packets flow; tables change only in engine_set_*.
  * - Inner packets are IPv4 or IPv6 with source inside the peer's allowed IPs, or frames (frame.h).
@@ -71,9 +72,12 @@ void engine_receive(struct engine *engine, uint64_t now_us, const struct addr *f
 /* An inner IP packet from the interface, with ENGINE_HEADROOM before and ENGINE_TAILROOM behind. */
 void engine_transmit(struct engine *engine, uint64_t now_us, uint8_t *packet, size_t length);
 /* Runs due timers; time never goes back inside the engine, so the clock of a whole batch will do.
- * Read the sockets first after a long pause, or silence is mistaken for a dead path. Returns when
- * it wants to be called next (CLOCK_NEVER: no timer). */
+ * Returns when it wants to be called next (CLOCK_NEVER: no timer). */
 uint64_t engine_poll(struct engine *engine, uint64_t now_us);
+
+/* Own addresses or routes changed: relays are told at once, every path is checked, peers are
+ * warned. */
+void engine_moved(struct engine *engine, uint64_t now_us);
 
 /* One probe along the active path; ops.probed is called with this cookie within 1 s. -ENOENT,
  * -ENETUNREACH, -EOPNOTSUPP for a peer that is no engine, -EBUSY while 8 are under way. */

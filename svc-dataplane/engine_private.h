@@ -19,13 +19,9 @@ struct engine {
 	uint64_t sweep_us;		 /* when to look for relays nobody needs any more */
 };
 
-/* What time it is: callers on different clocks' readings may disagree by a little. */
-static inline uint64_t engine_clock(struct engine *engine, uint64_t now_us)
-{
-	if (now_us > engine->now_us)
-		engine->now_us = now_us;
-	return engine->now_us;
-}
+/* What time it is: callers on different clocks' readings may disagree by a little. Notices a pause.
+ */
+uint64_t engine_clock(struct engine *engine, uint64_t now_us);
 
 /* handshake.c: types 1 to 3. */
 void handshake_receive(struct engine *engine, uint64_t now_us, const struct addr *from,

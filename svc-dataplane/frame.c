@@ -3,12 +3,13 @@
 #include <errno.h>
 #include <string.h>
 
-#define PROBE_SIZE	  24
+#define PROBE_SIZE	  (12 + 4 * FRAME_CLASSES)
 #define ADDRESS_SIZE	  20 /* family, zero, port, ip */
 #define PROBE_REPLY_SIZE  (PROBE_SIZE + ADDRESS_SIZE)
 #define TICKET_REPLY_SIZE (8 + ADDRESS_SIZE)
 #define UNBOUND_SIZE	  4
 #define NOTE_HEADER_SIZE  6
+#define REPORT_SIZE	  8
 
 static void put16(uint8_t *bytes, uint16_t value)
 {
@@ -22,12 +23,6 @@ static void put32(uint8_t *bytes, uint32_t value)
 	put16(bytes + 2, (uint16_t)value);
 }
 
-static void put64(uint8_t *bytes, uint64_t value)
-{
-	put32(bytes, (uint32_t)(value >> 32));
-	put32(bytes + 4, (uint32_t)value);
-}
-
 static uint16_t get16(const uint8_t *bytes)
 {
 	return (uint16_t)(bytes[0] << 8 | bytes[1]);
@@ -36,11 +31,6 @@ static uint16_t get16(const uint8_t *bytes)
 static uint32_t get32(const uint8_t *bytes)
 {
 	return (uint32_t)get16(bytes) << 16 | get16(bytes + 2);
-}
-
-static uint64_t get64(const uint8_t *bytes)
-{
-	return (uint64_t)get32(bytes) << 32 | get32(bytes + 4);
 }
 
 /* A link-local scope is the observer's own interface index and means nothing here: not carried. */
@@ -72,9 +62,9 @@ static int parse_probe(struct frame *frame, const uint8_t *body, size_t length)
 		return -EBADMSG;
 	probe->path = get32(body);
 	probe->sequence = get32(body + 4);
-	probe->sent_us = get64(body + 8);
-	probe->flags = get32(body + 16);
-	probe->received = get32(body + 20);
+	probe->flags = get32(body + 8);
+	for (size_t i = 0; i < FRAME_CLASSES; i++)
+		probe->data[i] = get32(body + 12 + 4 * i);
 	return reply ? get_address(&probe->observed, body + PROBE_SIZE) : 0;
 }
 
@@ -107,6 +97,20 @@ static int parse_note(struct frame *frame, const uint8_t *body, size_t length)
 	return note->index < note->count ? 0 : -EBADMSG;
 }
 
+static int parse_report(struct frame *frame, const uint8_t *body, size_t length)
+{
+	uint32_t kind;
+
+	if (length < REPORT_SIZE)
+		return -EBADMSG;
+	kind = get32(body + 4);
+	if (kind == 0 || kind >= FRAME_REPORT_KINDS)
+		return -ENOTSUP;
+	frame->report.path = get32(body);
+	frame->report.kind = (enum frame_report_kind)kind;
+	return 0;
+}
+
 static int parse_body(struct frame *frame, const uint8_t *body, size_t length)
 {
 	switch (frame->type) {
@@ -124,6 +128,7 @@ static int parse_body(struct frame *frame, const uint8_t *body, size_t length)
 		frame->unbound.number = get16(body + 2);
 		return 0;
 	case FRAME_NOTE: return parse_note(frame, body, length);
+	case FRAME_REPORT: return parse_report(frame, body, length);
 	case FRAME_TYPES: break;
 	}
 	return -ENOTSUP;
@@ -159,6 +164,7 @@ static size_t body_size(const struct frame *frame)
 	case FRAME_TICKET_REPLY: return TICKET_REPLY_SIZE;
 	case FRAME_UNBOUND: return UNBOUND_SIZE;
 	case FRAME_NOTE: return NOTE_HEADER_SIZE + frame->note.length;
+	case FRAME_REPORT: return REPORT_SIZE;
 	case FRAME_TYPES: break;
 	}
 	return SIZE_MAX;
@@ -170,9 +176,9 @@ static void write_probe(const struct frame *frame, uint8_t *body)
 
 	put32(body, probe->path);
 	put32(body + 4, probe->sequence);
-	put64(body + 8, probe->sent_us);
-	put32(body + 16, probe->flags);
-	put32(body + 20, probe->received);
+	put32(body + 8, probe->flags);
+	for (size_t i = 0; i < FRAME_CLASSES; i++)
+		put32(body + 12 + 4 * i, probe->data[i]);
 	if (frame->type == FRAME_PROBE_REPLY)
 		put_address(body + PROBE_SIZE, &probe->observed);
 }
@@ -199,6 +205,10 @@ static void write_body(const struct frame *frame, uint8_t *body)
 		body[4] = frame->note.index;
 		body[5] = frame->note.count;
 		memcpy(body + NOTE_HEADER_SIZE, frame->note.bytes, frame->note.length);
+		break;
+	case FRAME_REPORT:
+		put32(body, frame->report.path);
+		put32(body + 4, frame->report.kind);
 		break;
 	case FRAME_TYPES: break;
 	}

@@ -10,12 +10,12 @@
  *   +---------------+---------------+-------------------------------+
  *   | body …
  *
- *   PROBE, PROBE_REPLY (24 bytes, then optional zero padding in a PROBE to test a size)
+ *   PROBE, PROBE_REPLY (28 bytes, then optional zero padding in a PROBE to test a size)
  *     u32 path      the prober's id of the path, echoed
  *     u32 sequence  counts per path, echoed
- *     u64 sent_us   the prober's clock, echoed and meaningless to others
- *     u32 flags     bit 0: the prober's data goes along this path (its active path)
- *     u32 received  how many probes came along this path so far, as the replier counts
+ *     u32 flags     bit 0: the prober's data goes along this path (its active path); echoed
+ *     u32 data[4]   inner packets that came to the sender along this path so far, by the length of
+ *                   their messages: below 512, 1024, 1280 bytes, and the rest
  *     a PROBE_REPLY goes back along the path the PROBE came by, and carries besides:
  *     u8 family (4, 6, 0 none), u8 zero, u16 port, 16 bytes ip: the address the PROBE came from;
  *     none when it came over a relay, which alone could tell
@@ -26,8 +26,9 @@
  *                   address as bound; relay -> member
  *   NOTE            u32 id, u8 index, u8 count, then up to FRAME_NOTE_PART bytes: a part of a note
  *                   (note.h); member -> member
- *   UNBOUND         u8 slot, u8 zero, u16 number: a packet tagged so has nobody to go to;
- *                   relay -> member, at most 10 a second
+ *   REPORT          u32 path, u32 kind (enum frame_report_kind): what the sender notices of a path
+ * of the receiver (by the receiver's id), by another way; member -> member UNBOUND         u8 slot,
+ * u8 zero, u16 number: a packet tagged so has nobody to go to; relay -> member, at most 10 a second
  */
 #ifndef LANRAGE_DATAPLANE_FRAME_H
 #define LANRAGE_DATAPLANE_FRAME_H
@@ -40,9 +41,10 @@
 
 #define FRAME_MAGIC	   0x0c
 #define FRAME_HEADER_SIZE  4
-#define FRAME_MAX	   1280 /* header and body */
+#define FRAME_MAX	   1420 /* header and body: as long as an inner packet may be */
 #define FRAME_PROBE_ACTIVE 1u
 #define FRAME_NOTE_PART	   1024 /* fits any path that carries IPv6 */
+#define FRAME_CLASSES	   4	/* of message lengths */
 
 enum frame_type {
 	FRAME_PROBE = 1,
@@ -51,6 +53,7 @@ enum frame_type {
 	FRAME_TICKET_REPLY,
 	FRAME_UNBOUND,
 	FRAME_NOTE,
+	FRAME_REPORT,
 	FRAME_TYPES,
 };
 
@@ -68,10 +71,20 @@ enum frame_ticket_status {
 struct frame_probe {
 	uint32_t path;
 	uint32_t sequence;
-	uint64_t sent_us;
 	uint32_t flags;
-	uint32_t received;
+	uint32_t data[FRAME_CLASSES];
 	struct addr observed; /* replies only */
+};
+
+enum frame_report_kind {
+	FRAME_REPORT_SILENT = 1, /* a steady stream along this path has stopped */
+	FRAME_REPORT_MOVED, /* the sender's addresses changed: any path may be dead (path: 0) */
+	FRAME_REPORT_KINDS,
+};
+
+struct frame_report {
+	uint32_t path;
+	enum frame_report_kind kind;
 };
 
 struct frame_note {
@@ -99,6 +112,7 @@ struct frame {
 		} ticket;
 		struct frame_ticket_reply ticket_reply;
 		struct frame_note note;
+		struct frame_report report;
 		struct {
 			uint8_t slot;
 			uint16_t number;

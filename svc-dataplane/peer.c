@@ -44,11 +44,13 @@ int peer_new(struct peer **peer, struct context *context, const uint8_t *public_
 		return result;
 	}
 	new->active = PATH_NONE;
+	new->second = PATH_NONE;
 	new->next_path_id = context_random(context) | 1;
 	new->paths_changed_us = now_us;
 	new->trying_us = now_us;
 	staging_queue_init(&new->waiting);
 	bucket_fill(&new->probe_bucket, REACH_PROBES, now_us);
+	bucket_fill(&new->doubles, REACH_DOUBLES, now_us);
 	*peer = new;
 	return 0;
 }
@@ -149,19 +151,21 @@ static bool send_packet(struct peer *peer, uint64_t now_us, struct path *path, u
 		session_seal(&peer->tunnel.session, now_us, message, length, ENGINE_MTU, &events);
 	bool sent = sealed > 0 && reach_send(peer, now_us, path, message, (size_t)sealed, data);
 
+	if (data && sent)
+		reach_double(peer, now_us, message, (size_t)sealed);
 	if (events.flags || events.retired_count)
 		peer_handle(peer, now_us, &events);
 	return sent;
 }
 
 bool peer_send_frame(struct peer *peer, uint64_t now_us, struct path *path,
-		     const struct frame *frame)
+		     const struct frame *frame, size_t padding)
 {
 	uint8_t message[MESSAGE_DATA_HEADROOM + FRAME_MAX + ENGINE_TAILROOM];
 	int length = 0;
 
 	if (frame)
-		length = frame_write(frame, 0, message + MESSAGE_DATA_HEADROOM, FRAME_MAX);
+		length = frame_write(frame, padding, message + MESSAGE_DATA_HEADROOM, FRAME_MAX);
 	return length >= 0 && send_packet(peer, now_us, path, message, (size_t)length, false);
 }
 
@@ -223,11 +227,11 @@ int peer_ping(struct peer *peer, uint64_t now_us, uint64_t cookie)
 			continue;
 		frame.probe.path = path->id;
 		frame.probe.sequence = probe_window_sent(&path->probes, now_us);
-		frame.probe.sent_us = now_us;
+		memcpy(frame.probe.data, path->rx_data, sizeof(frame.probe.data));
 		frame.probe.flags = FRAME_PROBE_ACTIVE;
 		*ping = (struct peer_ping){cookie, now_us, path->id, frame.probe.sequence};
 		tunnel_due(&peer->tunnel, now_us + PING_US);
-		peer_send_frame(peer, now_us, path, &frame);
+		peer_send_frame(peer, now_us, path, &frame, 0);
 		return 0;
 	}
 	return -EBUSY;
@@ -252,7 +256,7 @@ int peer_send_note(struct peer *peer, uint64_t now_us, const uint8_t *bytes, siz
 	peer->note_id++;
 	for (uint8_t i = 0; i < parts; i++) {
 		frame.note = note_part(peer->note_id, bytes, length, i);
-		peer_send_frame(peer, now_us, path, &frame);
+		peer_send_frame(peer, now_us, path, &frame, 0);
 	}
 	return 0;
 }
@@ -340,7 +344,7 @@ void peer_handle(struct peer *peer, uint64_t now_us, const struct session_events
 		if (peer->waiting.count > 0)
 			send_waiting(peer, now_us, path);
 		else if (events->flags & SESSION_KEEPALIVE)
-			peer_send_frame(peer, now_us, path, NULL);
+			peer_send_frame(peer, now_us, path, NULL, 0);
 	}
 	if (events->flags)
 		tunnel_due(&peer->tunnel, now_us);
@@ -469,9 +473,13 @@ void peer_data(struct peer *peer, uint64_t now_us, const struct addr *from, uint
 	}
 	if (events.flags || events.retired_count)
 		peer_handle(peer, now_us, &events);
-	if (!opened.keepalive && !frame_is(opened.packet, opened.length))
+	if (!opened.keepalive && !frame_is(opened.packet, opened.length)) {
+		if (path)
+			path_delivered(path, length);
 		deliver(peer, now_us, opened.packet, opened.length);
-	else if (!opened.keepalive && path && peer_is_engine(peer))
+	}
+	if (!opened.keepalive && path && peer_is_engine(peer) &&
+	    frame_is(opened.packet, opened.length))
 		reach_frame(peer, now_us, path, opened.packet, opened.length);
 	settle(peer, now_us);
 }

@@ -47,7 +47,11 @@ struct peer {
 	uint32_t path_changes;
 	uint64_t paths_changed_us; /* path_pace */
 	uint64_t optimised_us;
-	uint32_t latest_index; /* keypair and counter of the packet that the endpoint follows */
+	ptrdiff_t second;	 /* where doubled packets go as well; PATH_NONE: nowhere */
+	struct bucket doubles;	 /* REACH_DOUBLES */
+	uint64_t alarm_until_us; /* addresses changed; path.h */
+	uint64_t excused_us;	 /* reports before this are of a time when we did not run */
+	uint32_t latest_index;	 /* keypair and counter of the packet that the endpoint follows */
 	uint64_t latest_counter;
 	uint32_t probe_credit; /* probes allowed beyond the rate, for new candidates */
 	struct bucket probe_bucket;
@@ -102,8 +106,8 @@ int peer_send_note(struct peer *peer, uint64_t now_us, const uint8_t *bytes, siz
 void peer_note(struct peer *peer, uint64_t now_us, const struct frame_note *part);
 /* Carries out what the session asked for. */
 void peer_handle(struct peer *peer, uint64_t now_us, const struct session_events *events);
-/* frame NULL: a keepalive. False when it could not be sent. */
+/* frame NULL: a keepalive. padding: as for frame_write(). False when it could not be sent. */
 bool peer_send_frame(struct peer *peer, uint64_t now_us, struct path *path,
-		     const struct frame *frame);
+		     const struct frame *frame, size_t padding);
 
 #endif

@@ -9,6 +9,9 @@
 #define TIMEOUT_MOST_US	   (1000 * 1000u)
 #define TIMEOUT_UNKNOWN_US (500 * 1000u)
 
+#define LOSS_ALL  65536u
+#define LOSS_FADE 64u /* probes */
+
 static uint64_t bit(uint32_t sequence)
 {
 	return 1ULL << (sequence % PROBE_WINDOW);
@@ -28,6 +31,7 @@ void probe_window_reset(struct probe_window *window)
 
 void probe_window_begin(struct probe_window *window, uint32_t sequence)
 {
+	window->faded_loss = 0;
 	while (window->count > 0 && window->next - window->count != sequence) {
 		uint64_t oldest = bit(window->next - window->count);
 
@@ -80,6 +84,7 @@ bool probe_window_answered(struct probe_window *window, uint32_t sequence, uint6
 	window->answered |= bit(sequence);
 	window->missed &= ~bit(sequence);
 	window->answers++;
+	window->faded_loss -= window->faded_loss / LOSS_FADE;
 	smooth(window, (uint32_t)now_us - window->sent_us[sequence % PROBE_WINDOW]);
 	return true;
 }
@@ -108,8 +113,10 @@ uint32_t probe_window_judge(struct probe_window *window, uint64_t now_us)
 			break;
 		if (window->answered & bit(sequence))
 			continue;
-		if ((uint32_t)now_us - window->sent_us[sequence % PROBE_WINDOW] >= timeout)
-			window->missed |= bit(sequence);
+		if ((uint32_t)now_us - window->sent_us[sequence % PROBE_WINDOW] < timeout)
+			continue;
+		window->missed |= bit(sequence);
+		window->faded_loss += (LOSS_ALL - window->faded_loss) / LOSS_FADE;
 	}
 	return probe_window_missed(window);
 }
@@ -127,6 +134,13 @@ uint32_t probe_window_missed(const struct probe_window *window)
 			missed++;
 	}
 	return missed;
+}
+
+void probe_window_excuse(struct probe_window *window)
+{
+	for (uint32_t i = 1; i <= window->count; i++)
+		if (!(window->missed & bit(window->next - i)))
+			window->answered |= bit(window->next - i);
 }
 
 uint64_t probe_window_overdue_us(const struct probe_window *window, uint64_t now_us)
@@ -156,4 +170,12 @@ uint32_t probe_window_loss(const struct probe_window *window, bool before_silenc
 	if (missed + answered == 0)
 		return DATAPLANE_UNKNOWN;
 	return missed * 1000 / (missed + answered);
+}
+
+uint32_t probe_window_lasting_loss(const struct probe_window *window)
+{
+	uint32_t faded = window->faded_loss * 1000 / LOSS_ALL;
+	uint32_t loss = probe_window_loss(window, false);
+
+	return loss == DATAPLANE_UNKNOWN || faded > loss ? faded : loss;
 }

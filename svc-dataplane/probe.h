@@ -24,7 +24,8 @@ struct probe_window {
 	uint32_t rttvar_us;
 	uint32_t last_rtt_us;
 	uint32_t jitter_us;
-	uint32_t answers; /* ever, for hysteresis */
+	uint32_t answers;    /* ever, for hysteresis */
+	uint32_t faded_loss; /* smoothed over many windows; 65536 is all */
 };
 
 /* Forgets everything but the sequence numbers: the path is to be judged afresh. */
@@ -38,6 +39,8 @@ uint32_t probe_window_sent(struct probe_window *window, uint64_t now_us);
 bool probe_window_answered(struct probe_window *window, uint32_t sequence, uint64_t now_us);
 /* Marks overdue probes as missed. Returns how many of the latest were missed in a row. */
 uint32_t probe_window_judge(struct probe_window *window, uint64_t now_us);
+/* Those in flight will not be counted as missed; nor will their answers count. */
+void probe_window_excuse(struct probe_window *window);
 /* When the next probe in flight becomes overdue; CLOCK_NEVER: none in flight. */
 uint64_t probe_window_overdue_us(const struct probe_window *window, uint64_t now_us);
 /* Missed in a row at the end, as last judged. */
@@ -45,6 +48,9 @@ uint32_t probe_window_missed(const struct probe_window *window);
 /* Loss in permille; DATAPLANE_UNKNOWN before any probe was judged. before_silence: without those
  * missed in a row at the end, i.e. how lossy the path was while it lived. */
 uint32_t probe_window_loss(const struct probe_window *window, bool before_silence);
+/* The worse of the window's loss and the smoothed one of the last few hundred probes, in permille;
+ * for comparing paths: a lossy one has good minutes. 0 before any probe was judged. */
+uint32_t probe_window_lasting_loss(const struct probe_window *window);
 /* How long to wait for an answer before the probe counts as missed. */
 uint32_t probe_window_timeout_us(const struct probe_window *window);
 

@@ -12,6 +12,9 @@
 #define FORGET_PATH_US (60 * CLOCK_SECOND)
 #define SINGLE_TRIES   3 /* unanswered initiations after which the one path counts as lost */
 #define PATH_TEXT_SIZE (DATAPLANE_NAME_MAX + ADDR_TEXT_SIZE)
+#define REPORT_US      (60 * CLOCK_MS) /* between reports of the same silence */
+#define LOSSY_PERMILLE 10
+#define EXCUSE_US      (500 * CLOCK_MS) /* what waited in the socket is of before */
 
 /* --- which paths there are --- */
 
@@ -57,6 +60,7 @@ static void remove_path(struct peer *peer, size_t at)
 {
 	size_t last = --peer->n_paths;
 
+	peer->second = PATH_NONE; /* until the next poll */
 	if (peer->active == (ptrdiff_t)at)
 		peer->active = PATH_NONE;
 	else if (peer->active == (ptrdiff_t)last)
@@ -359,6 +363,10 @@ static void log_switch(const struct peer *peer, const struct path *from, const s
 	snprintf(why, sizeof(why), "%s", path_reason_text(reason));
 	if (reason == PATH_LOST && from->relay && !from->usable)
 		snprintf(why, sizeof(why), "not bound there");
+	else if (reason == PATH_LOST && from->hole)
+		snprintf(why, sizeof(why), "it loses long packets");
+	else if (reason == PATH_LOST && from->reported)
+		snprintf(why, sizeof(why), "nothing arrives, says the peer");
 	else if (reason == PATH_LOST && missed > 0)
 		snprintf(why, sizeof(why), "%u probes lost", missed);
 	log_info("peer %s: path %s -> %s: %s", peer_label(peer), path_text(from, old),
@@ -375,9 +383,12 @@ static void switch_path(struct peer *peer, uint64_t now_us, ptrdiff_t to, enum p
 	if (old) {
 		peer->path_changes++;
 		old->unanswered_us = 0;
+		if (reason == PATH_BETTER)
+			path_hold(old, now_us);
 	}
 	new->unanswered_us = 0;
 	peer->active = to;
+	peer->second = PATH_NONE;
 	peer->paths_changed_us = now_us;
 	if (reason >= PATH_UPGRADE)
 		peer->optimised_us = now_us;
@@ -398,6 +409,106 @@ void reach_follow(struct peer *peer, uint64_t now_us, struct path *path)
 	if (!is_active(peer, path))
 		switch_path(peer, now_us, path - peer->paths,
 			    peer->active == PATH_NONE ? PATH_FIRST : PATH_FOLLOW);
+}
+
+/* --- two at a time --- */
+
+/* The best path beside the active one, rather of another kind: what breaks one spares the other. */
+static ptrdiff_t second_path(const struct peer *peer)
+{
+	ptrdiff_t best = PATH_NONE;
+
+	if (peer->active == PATH_NONE)
+		return PATH_NONE;
+	for (size_t i = 0; i < peer->n_paths; i++) {
+		const struct path *path = &peer->paths[i];
+		bool other = path->kind != peer->paths[peer->active].kind;
+		bool best_other = best != PATH_NONE &&
+				  peer->paths[best].kind != peer->paths[peer->active].kind;
+
+		if (is_active(peer, path) || !path_works(path))
+			continue;
+		if (best == PATH_NONE || (other && !best_other) ||
+		    (other == best_other && path_score(path) < path_score(&peer->paths[best])))
+			best = (ptrdiff_t)i;
+	}
+	return best;
+}
+
+static bool wants_double(const struct peer *peer, uint64_t now_us)
+{
+	const struct path *active = &peer->paths[peer->active];
+	uint32_t loss = probe_window_loss(&active->probes, false);
+
+	switch (peer->tunnel.context->doubling) {
+	case DATAPLANE_DOUBLING_ON: return true;
+	case DATAPLANE_DOUBLING_OFF: return false;
+	default: break;
+	}
+	return now_us < peer->alarm_until_us || active->state != DATAPLANE_PATH_WORKING ||
+	       probe_window_missed(&active->probes) > 0 || path_is_suspect(active, now_us) ||
+	       (loss != DATAPLANE_UNKNOWN && loss >= LOSSY_PERMILLE);
+}
+
+/* Decided here, so that a packet need not look at paths. */
+static void choose_second(struct peer *peer, uint64_t now_us)
+{
+	peer->second = PATH_NONE;
+	if (peer->active != PATH_NONE && wants_double(peer, now_us))
+		peer->second = second_path(peer);
+}
+
+void reach_double(struct peer *peer, uint64_t now_us, uint8_t *message, size_t length)
+{
+	if (peer->second == PATH_NONE || length > REACH_DOUBLE_MAX + MESSAGE_DATA_OVERHEAD ||
+	    !bucket_take(&peer->doubles, REACH_DOUBLES, now_us))
+		return;
+	message_tag_clear(message);
+	reach_send(peer, now_us, &peer->paths[peer->second], message, length, false);
+}
+
+static void raise_alarm(struct peer *peer, uint64_t now_us)
+{
+	peer->alarm_until_us = now_us + PATH_ALARM_US;
+	for (size_t i = 0; i < peer->n_paths; i++)
+		peer->paths[i].probe_us = 0; /* now */
+	add_credit(peer);
+	choose_second(peer, now_us);
+	tunnel_due(&peer->tunnel, now_us);
+}
+
+/* Everywhere, as the peer cannot be asked which way works. */
+void reach_moved(struct peer *peer, uint64_t now_us)
+{
+	const struct frame report = {.type = FRAME_REPORT, .report.kind = FRAME_REPORT_MOVED};
+
+	if (!peer_is_engine(peer))
+		return;
+	raise_alarm(peer, now_us);
+	for (size_t i = 0; i < peer->n_paths; i++)
+		if (peer->paths[i].state == DATAPLANE_PATH_WORKING)
+			peer_send_frame(peer, now_us, &peer->paths[i], &report, 0);
+}
+
+void reach_excuse(struct peer *peer, uint64_t now_us)
+{
+	peer->excused_us = now_us + EXCUSE_US;
+	for (size_t i = 0; i < peer->n_paths; i++)
+		path_excuse(&peer->paths[i], now_us);
+}
+
+/* Tells the peer, by another way, that its stream has stopped. */
+static void report_silence(struct peer *peer, uint64_t now_us, struct path *path)
+{
+	const struct frame report = {.type = FRAME_REPORT,
+				     .report = {path->peer_id, FRAME_REPORT_SILENT}};
+
+	if (!path_is_quiet(path, now_us) || now_us - path->reported_us < REPORT_US)
+		return;
+	path->reported_us = now_us;
+	for (size_t i = 0; i < peer->n_paths; i++)
+		if (&peer->paths[i] != path && path_works(&peer->paths[i]))
+			peer_send_frame(peer, now_us, &peer->paths[i], &report, 0);
 }
 
 /* --- hearing --- */
@@ -441,14 +552,15 @@ static void answer_probe(struct peer *peer, uint64_t now_us, struct path *path,
 {
 	struct frame reply = *probe;
 
-	path->probes_received++;
+	path->peer_id = probe->probe.path;
+	path->peer_active = probe->probe.flags & FRAME_PROBE_ACTIVE;
 	if (!bucket_take(&path->replies, PATH_REPLIES, now_us))
 		return;
 	reply.type = FRAME_PROBE_REPLY;
-	reply.probe.received = path->probes_received;
+	memcpy(reply.probe.data, path->rx_data, sizeof(reply.probe.data));
 	/* Through a relay we see the relay's address, which tells the peer nothing. */
 	reply.probe.observed = path->endpoint;
-	peer_send_frame(peer, now_us, path, &reply);
+	peer_send_frame(peer, now_us, path, &reply, 0);
 }
 
 static void answer_pings(struct peer *peer, uint64_t now_us, const struct path *path,
@@ -481,12 +593,28 @@ static void probe_answered(struct peer *peer, uint64_t now_us, struct path *path
 	answer_pings(peer, now_us, path, reply->sequence);
 	if (!path_probe_answered(path, reply->sequence, now_us))
 		return;
+	if (path_audit_end(path, reply->sequence, reply->data) && is_active(peer, path))
+		choose(peer, now_us);
 	if (!path->relay) {
 		context_good_note(peer->tunnel.context, &path->endpoint);
 		context_observed(peer->tunnel.context, &reply->observed, now_us);
 	}
 	if (!is_active(peer, path))
 		tunnel_due(&peer->tunnel, now_us);
+}
+
+/* The other end's word decides only where there is another way: a path that is wrongly left comes
+ * back by its own answers. */
+static void take_report(struct peer *peer, uint64_t now_us, const struct frame_report *report)
+{
+	struct path *path = reach_active(peer);
+
+	if (report->kind == FRAME_REPORT_MOVED)
+		raise_alarm(peer, now_us);
+	else if (now_us >= peer->excused_us && path && path->id == report->path &&
+		 second_path(peer) != PATH_NONE && path_reported_silent(path, now_us))
+		choose(peer, now_us);
+	tunnel_due(&peer->tunnel, now_us);
 }
 
 void reach_frame(struct peer *peer, uint64_t now_us, struct path *path, const uint8_t *packet,
@@ -502,6 +630,8 @@ void reach_frame(struct peer *peer, uint64_t now_us, struct path *path, const ui
 		probe_answered(peer, now_us, path, &frame.probe);
 	else if (frame.type == FRAME_NOTE)
 		peer_note(peer, now_us, &frame.note);
+	else if (frame.type == FRAME_REPORT)
+		take_report(peer, now_us, &frame.report);
 }
 
 /* --- time --- */
@@ -513,10 +643,10 @@ static void send_probe(struct peer *peer, uint64_t now_us, struct path *path)
 	path->probe_us = now_us;
 	frame.probe.path = path->id;
 	frame.probe.sequence = probe_window_sent(&path->probes, now_us);
-	frame.probe.sent_us = now_us;
 	frame.probe.flags = is_active(peer, path) ? FRAME_PROBE_ACTIVE : 0;
-	frame.probe.received = path->probes_received;
-	peer_send_frame(peer, now_us, path, &frame);
+	memcpy(frame.probe.data, path->rx_data, sizeof(frame.probe.data));
+	path_audit_begin(path, frame.probe.sequence);
+	peer_send_frame(peer, now_us, path, &frame, path_probe_padding(path));
 	if (path->relay && probe_window_missed(&path->probes) > 0)
 		relaylink_nudge(path->relay, now_us);
 }
@@ -531,14 +661,20 @@ static bool take_probe(struct peer *peer, const struct path *path, uint64_t now_
 	return true;
 }
 
+static struct path_pace peer_pace(const struct peer *peer, uint64_t now_us)
+{
+	return (struct path_pace){
+		.playing = peer->data_us != 0 && now_us - peer->data_us < PLAYING_US,
+		.alarm = now_us < peer->alarm_until_us,
+		.changed_us = peer->paths_changed_us,
+	};
+}
+
 /* Returns when this path wants attention again. */
 static uint64_t probe_path(struct peer *peer, uint64_t now_us, struct path *path)
 {
-	struct path_pace pace = {
-		.playing = peer->data_us != 0 && now_us - peer->data_us < PLAYING_US,
-		.changed_us = peer->paths_changed_us,
-	};
-	bool active = is_active(peer, path);
+	struct path_pace pace = peer_pace(peer, now_us);
+	bool active = is_active(peer, path) || path->peer_active;
 	uint64_t due = path_probe_due_us(path, active, &pace, now_us);
 	uint64_t judge;
 
@@ -606,13 +742,15 @@ static void forget_one(struct peer *peer, uint64_t now_us)
 /* True when something died of it and nothing is left. */
 static bool judge_all(struct peer *peer, uint64_t now_us)
 {
+	struct path_pace pace = peer_pace(peer, now_us);
 	bool died = false, working = false;
 
 	for (size_t i = 0; i < peer->n_paths; i++) {
 		struct path *path = &peer->paths[i];
 		bool worked = path->state == DATAPLANE_PATH_WORKING;
 
-		died |= path_judge(path, is_active(peer, path), now_us) && worked;
+		died |= path_judge(path, is_active(peer, path), &pace, now_us) && worked;
+		report_silence(peer, now_us, path);
 		working |= path->state == DATAPLANE_PATH_WORKING;
 	}
 	return died && !working;
@@ -629,6 +767,7 @@ uint64_t reach_poll(struct peer *peer, uint64_t now_us)
 	forget_one(peer, now_us);
 	lost = judge_all(peer, now_us);
 	choose(peer, now_us);
+	choose_second(peer, now_us);
 	/* Perhaps the other side has restarted and has no keys: a handshake tells. */
 	if (lost)
 		peer_connect(peer, now_us);

@@ -3,6 +3,9 @@
  * path.h judges; this carries out: adds a path when an authenticated packet shows one, sends the
  * probes that are due, answers the peer's, moves the active path and says so in the log.
  *
+ * Doubling. Short packets to an engine may go along two paths: always (on), never (off), or (auto)
+ * while the active path loses packets, is suspected, or an address has just changed.
+ *
  * Rate. A peer's probes are limited to REACH_PROBES a second in all, the active path first. New
  * candidates bring a credit of REACH_CREDIT probes each beyond that, because a hole must be punched
  * from both sides at the same time and one address at a time would miss it.
@@ -13,6 +16,8 @@
 #include "svc-dataplane/peer.h"
 
 #define REACH_PROBES	 ((struct bucket_limit){.per_second = 10, .burst = 5})
+#define REACH_DOUBLES	 ((struct bucket_limit){.per_second = 200, .burst = 20})
+#define REACH_DOUBLE_MAX 300 /* bytes of an inner packet */
 #define REACH_CREDIT	 6
 #define REACH_CREDIT_MAX 200
 
@@ -41,6 +46,14 @@ void reach_reset(struct peer *peer, uint64_t now_us);
 /* Sends a finished message along a path; false when it may not go. data: an inner packet. */
 bool reach_send(struct peer *peer, uint64_t now_us, struct path *path, uint8_t *message,
 		size_t length, bool data);
+/* After an inner packet's message went along the active path: sends the same bytes along a second
+ * one, if that is wanted, it is short, and the rate allows. The receiver's replay window drops
+ * whichever comes later. */
+void reach_double(struct peer *peer, uint64_t now_us, uint8_t *message, size_t length);
+/* Own addresses changed: what worked may not, and the peer cannot know. */
+void reach_moved(struct peer *peer, uint64_t now_us);
+/* This process did not run for a while. */
+void reach_excuse(struct peer *peer, uint64_t now_us);
 /* Sends an initiation where it makes sense: along the active path, or everywhere. */
 void reach_initiate(struct peer *peer, uint64_t now_us, const struct message_initiation *message);
 /* The initiation under way along one more path. */

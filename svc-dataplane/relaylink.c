@@ -12,7 +12,7 @@
 #define KEEPALIVE_US	(15 * CLOCK_SECOND)
 #define PROBE_EVERY_US	(5 * CLOCK_SECOND)
 #define PROBE_SICK_US	(1 * CLOCK_SECOND)
-#define NUDGE_LEAST_US	(200 * CLOCK_MS)
+#define NUDGE_LEAST_US	(50 * CLOCK_MS)
 #define SILENT_US	(5 * CLOCK_SECOND)
 #define AGAIN_US	(15 * CLOCK_SECOND)
 #define REFUSED_US	(60 * CLOCK_SECOND)
@@ -118,7 +118,6 @@ static void probe(struct relaylink *link, uint64_t now_us)
 	struct frame frame = {.type = FRAME_PROBE};
 
 	frame.probe.sequence = probe_window_sent(&link->probes, now_us);
-	frame.probe.sent_us = now_us;
 	link->probe_us = now_us;
 	await_answer(link, now_us);
 	send_plain(link, now_us, &frame);
@@ -428,6 +427,13 @@ void relaylink_poll(struct relaylink *link, uint64_t now_us)
 	if (due < now_us + CLOCK_MS)
 		due = now_us + CLOCK_MS;
 	schedule_set(&link->tunnel.context->schedule, &link->tunnel, due);
+}
+
+void relaylink_excuse(struct relaylink *link, uint64_t now_us)
+{
+	probe_window_excuse(&link->probes);
+	if (link->waiting_us)
+		link->waiting_us = now_us;
 }
 
 void relaylink_status(const struct relaylink *link, uint64_t now_us,

@@ -79,6 +79,8 @@ void relaylink_data(struct relaylink *link, uint64_t now_us, const struct addr *
 void relaylink_poll(struct relaylink *link, uint64_t now_us);
 /* A packet through the relay was lost: ask it at once, which also renews a NAT's mapping. */
 void relaylink_nudge(struct relaylink *link, uint64_t now_us);
+/* This process did not run for a while: what was not answered meanwhile is not held against it. */
+void relaylink_excuse(struct relaylink *link, uint64_t now_us);
 void relaylink_status(const struct relaylink *link, uint64_t now_us,
 		      struct dataplane_relay_status *status);
 

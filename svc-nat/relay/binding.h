@@ -56,7 +56,6 @@ struct binding {
 	struct bucket initiations; /* forwarded for it */
 	struct bucket searches;	   /* of a party for a mac1 */
 	struct bucket unbound, tickets, probes;
-	uint32_t probes_received, probes_path; /* so many along the path of this id */
 	uint32_t last_match;		       /* who fitted its last untagged initiation */
 	bool guest; /* its ticket was shown by another member: it cannot show it again */
 	struct binding_tunnel *tunnel;

@@ -267,10 +267,6 @@ static void receive_probe(struct forward *forward, uint64_t now_us, struct bindi
 
 	if (!bucket_take(&binding->probes, PROBES, now_us))
 		return;
-	if (frame->probe.path != binding->probes_path)
-		binding->probes_received = 0;
-	binding->probes_path = frame->probe.path;
-	answer.probe.received = ++binding->probes_received;
 	answer.probe.observed = *from;
 	send_frame(forward, binding, now_us, from, &answer);
 }

@@ -168,18 +168,22 @@ class Lab:
 
     # ---- the internet's own faults ----
 
-    def block_udp(self, a, b):
-        """From now on no UDP passes between the sites of hosts a and b; their way to others stays."""
-        self._udp_blocks.append((a.site, b.site))
+    def block_udp(self, a, b, one_way=False, above=0, loss=100):
+        """From now on no UDP passes between the sites of hosts a and b; their way to others stays.
+
+        one_way: only from a to b; above: only what is longer in bytes of IP; loss: only so many percent of it.
+        """
+        self._udp_blocks += [(one.site, other.site, above, loss) for one, other in ((a, b), (b, a))[:1 if one_way else 2]]
         self._load_blocks()
 
     def unblock_udp(self, a, b):
-        self._udp_blocks = [pair for pair in self._udp_blocks if set(pair) != {a.site, b.site}]
+        self._udp_blocks = [block for block in self._udp_blocks if set(block[:2]) != {a.site, b.site}]
         self._load_blocks()
 
     def _load_blocks(self):
-        rules = [f'    iifname "{one.interface}" oifname "{other.interface}" meta l4proto udp drop'
-                 for pair in self._udp_blocks for one, other in (pair, pair[::-1])]
+        rules = [f'    iifname "{one.interface}" oifname "{other.interface}" meta l4proto udp meta length > {above} '
+                 + (f"numgen random mod 100 < {loss} " if loss < 100 else "") + "drop"
+                 for one, other, above, loss in self._udp_blocks]
         self.inet.run(["nft", "-f", "-"], stdin="table inet lab\ndelete table inet lab\ntable inet lab {\n"
                       "  chain blocks {\n    type filter hook forward priority 0; policy accept;\n"
                       + "\n".join(rules) + "\n  }\n}\n")

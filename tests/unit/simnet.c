@@ -14,8 +14,6 @@ struct sim_packet {
 	uint8_t bytes[];
 };
 
-#define INNER_SIZE 32 /* header, stream, number */
-
 /* --- random numbers: splitmix64 --- */
 
 static uint64_t random_next(struct simnet *net)
@@ -150,10 +148,10 @@ static void on_deliver(void *data, const uint8_t *packet, size_t length)
 	uint32_t which, number;
 
 	node->delivered++;
-	assert(length == INNER_SIZE);
 	memcpy(&which, packet + 20, 4);
 	memcpy(&number, packet + 24, 4);
 	stream = &node->net->streams[which];
+	assert(length == stream->size);
 	assert(number < stream->sent && stream->to == node);
 	stream->duplicates += stream->seen[number];
 	stream->arrived += !stream->seen[number];
@@ -409,6 +407,7 @@ struct sim_stream *sim_stream_start(struct sim_node *from, struct sim_node *to,
 		.from = from,
 		.to = to,
 		.interval_us = interval_us,
+		.size = SIM_INNER_MIN,
 		.next_us = net->now_us,
 		.until_us = net->now_us + for_us,
 		.room = (uint32_t)(for_us / interval_us) + 2,
@@ -429,7 +428,7 @@ static void inner_address(uint8_t *bytes, uint16_t number)
 
 static void stream_send(struct simnet *net, struct sim_stream *stream)
 {
-	uint8_t buffer[ENGINE_HEADROOM + INNER_SIZE + ENGINE_TAILROOM] = {0};
+	uint8_t buffer[ENGINE_HEADROOM + ENGINE_MTU + ENGINE_TAILROOM] = {0};
 	uint8_t *packet = buffer + ENGINE_HEADROOM;
 	uint32_t which = (uint32_t)(stream - net->streams);
 
@@ -439,14 +438,15 @@ static void stream_send(struct simnet *net, struct sim_stream *stream)
 		return;
 	}
 	packet[0] = 0x45;
-	packet[3] = INNER_SIZE;
+	packet[2] = (uint8_t)(stream->size >> 8);
+	packet[3] = (uint8_t)stream->size;
 	inner_address(packet + 12, stream->from->number);
 	inner_address(packet + 16, stream->to->number);
 	memcpy(packet + 20, &which, 4);
 	memcpy(packet + 24, &stream->sent, 4);
 	stream->sent++;
 	assert(stream->sent < stream->room);
-	engine_transmit(stream->from->engine, net->now_us, packet, INNER_SIZE);
+	engine_transmit(stream->from->engine, net->now_us, packet, stream->size);
 	stream->from->due_us = 0;
 }
 
@@ -553,6 +553,7 @@ void sim_party(struct sim_node *node, const struct sim_peer *peers, size_t count
 					.up = true,
 					.prefix_length = 16,
 					.number = node->number,
+					.doubling = node->doubling,
 					.n_members = count,
 					.members = members};
 	int result;

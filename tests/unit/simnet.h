@@ -21,6 +21,7 @@
 #define SIM_RELAY_MEMBERS 8
 #define SIM_STREAMS	  8
 #define SIM_PERMITS	  32
+#define SIM_INNER_MIN	  32 /* header, stream, number */
 #define SIM_START_US	  (1000 * CLOCK_SECOND)
 #define SIM_WALL_US	  (1700000000ull * CLOCK_SECOND)
 
@@ -42,6 +43,7 @@ struct sim_node {
 	uint64_t changes[8];		    /* by enum dataplane_event */
 	uint64_t reserved_s;
 	uint64_t revision;
+	enum dataplane_doubling doubling; /* for sim_party() */
 	struct {
 		uint64_t cookie;
 		int error;
@@ -75,6 +77,7 @@ struct sim_stream {
 	bool on;
 	struct sim_node *from, *to;
 	uint64_t interval_us, next_us, until_us;
+	size_t size; /* of an inner packet, from SIM_INNER_MIN to ENGINE_MTU */
 	uint32_t sent, arrived, duplicates;
 	uint8_t *seen; /* by number */
 	uint32_t room;

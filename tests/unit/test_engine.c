@@ -12,6 +12,7 @@
 #include <sodium.h>
 
 #include "common/log.h"
+#include "svc-dataplane/reach.h"
 #include "tests/unit/simnet.h"
 
 #define MS CLOCK_MS
@@ -101,8 +102,10 @@ static uint64_t cut_hook(struct simnet *net, const struct addr *from, const stru
 {
 	const struct cut *cut = net->data;
 	bool relayed = cut->relay && (addr_equal(from, cut->relay) || addr_equal(to, cut->relay));
-	bool hit = net->now_us >= cut->from_us && net->now_us < cut->until_us &&
-		   (!relayed || cut->relay_too) && (!cut->one_way || addr_equal(from, cut->victim));
+	bool hit =
+		net->now_us >= cut->from_us && net->now_us < cut->until_us &&
+		(!relayed || (cut->relay_too && (cut->loss == 0 || addr_equal(to, cut->relay)))) &&
+		(!cut->one_way || addr_equal(from, cut->victim));
 
 	(void)bytes;
 	(void)length;
@@ -149,7 +152,8 @@ static void test_relay_then_direct(void **unused)
 }
 
 /* The active path turns into a black hole in the middle of a game and comes back later. */
-static void black_hole(uint64_t delay_us, bool one_way, uint64_t gap_limit_us)
+static void black_hole(uint64_t delay_us, bool one_way, enum dataplane_doubling doubling,
+		       uint64_t gap_limit_us)
 {
 	struct simnet net;
 	struct cut cut = {.from_us = CLOCK_NEVER, .until_us = CLOCK_NEVER, .one_way = one_way};
@@ -163,6 +167,7 @@ static void black_hole(uint64_t delay_us, bool one_way, uint64_t gap_limit_us)
 	net.delay_us = delay_us;
 	a = sim_node_new(&net, 1, "203.0.113.1:1000");
 	b = sim_node_new(&net, 2, "203.0.113.2:2000");
+	a->doubling = b->doubling = doubling;
 	relay = sim_relay_new(&net, "198.51.100.1:7777");
 	cut.relay = &relay->address;
 	cut.victim = &a->address;
@@ -203,9 +208,189 @@ static void black_hole(uint64_t delay_us, bool one_way, uint64_t gap_limit_us)
 static void test_black_hole(void **unused)
 {
 	(void)unused;
-	black_hole(10 * MS, false, 520 * MS);
-	black_hole(50 * MS, false, 650 * MS);
-	black_hole(10 * MS, true, 520 * MS);
+	black_hole(10 * MS, false, DATAPLANE_DOUBLING_OFF, 400 * MS);
+	black_hole(50 * MS, false, DATAPLANE_DOUBLING_OFF, 500 * MS);
+	black_hole(10 * MS, true, DATAPLANE_DOUBLING_OFF, 400 * MS);
+	black_hole(50 * MS, true, DATAPLANE_DOUBLING_OFF, 500 * MS);
+	black_hole(10 * MS, false, DATAPLANE_DOUBLING_AUTO, 250 * MS);
+	black_hole(10 * MS, true, DATAPLANE_DOUBLING_AUTO, 250 * MS);
+	black_hole(10 * MS, false, DATAPLANE_DOUBLING_ON, 30 * MS);
+	black_hole(10 * MS, true, DATAPLANE_DOUBLING_ON, 30 * MS);
+}
+
+/* Two that play at 100 packets a second, directly, with a relay beside; what a story does to them.
+ */
+struct pair {
+	struct simnet net;
+	struct cut cut;
+	struct sim_node *a, *b;
+	struct sim_stream *there, *back;
+};
+
+static void pair_start(struct pair *pair, enum dataplane_doubling doubling, size_t size)
+{
+	*pair = (struct pair){.cut = {.from_us = CLOCK_NEVER, .until_us = CLOCK_NEVER}};
+	sim_init(&pair->net);
+	pair->net.hook = cut_hook;
+	pair->net.data = &pair->cut;
+	pair->a = sim_node_new(&pair->net, 1, "203.0.113.1:1000");
+	pair->b = sim_node_new(&pair->net, 2, "203.0.113.2:2000");
+	pair->a->doubling = pair->b->doubling = doubling;
+	pair->cut.relay = &sim_relay_new(&pair->net, "198.51.100.1:7777")->address;
+	sim_meet(pair->a, pair->b, true, true);
+	sim_run(&pair->net, 5 * S);
+	pair->there = sim_stream_start(pair->a, pair->b, 10 * MS, 3600 * S);
+	pair->back = sim_stream_start(pair->b, pair->a, 10 * MS, 3600 * S);
+	pair->there->size = size;
+	sim_run(&pair->net, 5 * S);
+	assert_connected(pair->a, pair->b, DATAPLANE_PATH_DIRECT);
+	assert_connected(pair->b, pair->a, DATAPLANE_PATH_DIRECT);
+	pair->there->longest_gap_us = pair->back->longest_gap_us = 0;
+}
+
+static uint32_t lost(const struct sim_stream *stream)
+{
+	return stream->sent - stream->arrived;
+}
+
+/* Every way loses 5 %, independently: two copies lose a quarter of a percent, and no game gets one
+ * twice. */
+static void test_doubling_a_lossy_path(void **unused)
+{
+	static const enum dataplane_doubling modes[] = {DATAPLANE_DOUBLING_ON,
+							DATAPLANE_DOUBLING_AUTO};
+	struct pair pair;
+	uint32_t before;
+
+	(void)unused;
+	for (size_t i = 0; i < 2; i++) {
+		pair_start(&pair, modes[i], 100);
+		pair.cut.from_us = pair.net.now_us;
+		pair.cut.loss = 0.05;
+		pair.cut.relay_too = true;
+		sim_run(&pair.net, 5 * S); /* auto has to notice */
+		before = lost(pair.there);
+		sim_run(&pair.net, 300 * S);
+		if (getenv("V"))
+			print_message("lost %u of %u\n", lost(pair.there) - before,
+				      pair.there->sent);
+		assert_in_range(lost(pair.there) - before, 0, 30000 * 4 / 1000);
+		assert_int_equal(pair.there->duplicates + pair.back->duplicates, 0);
+		sim_deinit(&pair.net);
+	}
+}
+
+/* Long packets are not doubled, nor more than so many. */
+static void test_doubling_is_bounded(void **unused)
+{
+	struct pair pair;
+	uint64_t before;
+	struct sim_stream *fast;
+
+	(void)unused;
+	pair_start(&pair, DATAPLANE_DOUBLING_ON, REACH_DOUBLE_MAX + 1);
+	pair.back->on = false;
+	before = pair.net.relays[0]->forwarded;
+	sim_run(&pair.net, 10 * S);
+	assert_in_range(pair.net.relays[0]->forwarded - before, 0, 40); /* probes */
+	fast = sim_stream_start(pair.a, pair.b, 1 * MS, 20 * S);
+	before = pair.net.relays[0]->forwarded;
+	sim_run(&pair.net, 10 * S);
+	assert_in_range(pair.net.relays[0]->forwarded - before, 1900, 2100);
+	assert_int_equal(fast->duplicates, 0);
+	sim_deinit(&pair.net);
+}
+
+static uint64_t hole_hook(struct simnet *net, const struct addr *from, const struct addr *to,
+			  const uint8_t *bytes, size_t length)
+{
+	const struct cut *cut = net->data;
+	bool relayed = addr_equal(from, cut->relay) || addr_equal(to, cut->relay);
+
+	(void)bytes;
+	if (!relayed && length > 600 && net->now_us >= cut->from_us && net->now_us < cut->until_us)
+		return CLOCK_NEVER;
+	return relayed ? 15 * MS : net->delay_us;
+}
+
+/* Probes pass, and all that is long does not: the path is left, and taken again when it is whole.
+ */
+static void test_hole(void **unused)
+{
+	static const size_t sizes[] = {700, 1200, ENGINE_MTU};
+	struct pair pair;
+
+	(void)unused;
+	for (size_t i = 0; i < 3; i++) {
+		pair_start(&pair, DATAPLANE_DOUBLING_AUTO, sizes[i]);
+		pair.net.hook = hole_hook;
+		pair.cut.from_us = pair.net.now_us;
+		pair.cut.until_us = pair.net.now_us + 60 * S;
+		sim_run(&pair.net, 5 * S);
+		assert_connected(pair.a, pair.b, DATAPLANE_PATH_RELAY);
+		assert_in_range(pair.there->longest_gap_us, 0, 800 * MS);
+		sim_run(&pair.net, 40 * S);
+		assert_connected(pair.a, pair.b, DATAPLANE_PATH_RELAY);
+		assert_in_range(lost(pair.there), 0, 80);
+		assert_in_range(lost(pair.back), 0, 2); /* short ones never stopped */
+		sim_run(&pair.net, 20 * S);
+		assert_connected(pair.a, pair.b, DATAPLANE_PATH_DIRECT);
+		sim_deinit(&pair.net);
+	}
+}
+
+/* A path that loses 5 % each way may be left for a better one, but each time it is taken again
+ * later: a few changes in ten minutes, not one in each. */
+static void test_no_flapping(void **unused)
+{
+	struct pair pair;
+
+	(void)unused;
+	pair_start(&pair, DATAPLANE_DOUBLING_OFF, 100);
+	pair.cut.from_us = pair.net.now_us;
+	pair.cut.loss = 0.05;
+	sim_run(&pair.net, 600 * S);
+	assert_in_range(sim_look(pair.a, pair.b).path_changes, 0, 6);
+	sim_deinit(&pair.net);
+}
+
+/* a's machine gets another address, and its NAT's filter and b's know nothing of it. */
+static void test_moving(void **unused)
+{
+	struct pair pair;
+
+	(void)unused;
+	pair_start(&pair, DATAPLANE_DOUBLING_AUTO, 100);
+	pair.a->nat = pair.b->nat = true;
+	sim_run(&pair.net, 5 * S);
+	pair.there->longest_gap_us = pair.back->longest_gap_us = 0;
+	assert_int_equal(addr_parse(&pair.a->address, "198.51.100.77:4242"), 0);
+	engine_moved(pair.a->engine, pair.net.now_us);
+	pair.a->due_us = 0;
+	sim_run(&pair.net, 5 * S);
+	assert_connected(pair.a, pair.b, DATAPLANE_PATH_RELAY);
+	assert_in_range(pair.there->longest_gap_us, 0, 100 * MS);
+	assert_in_range(pair.back->longest_gap_us, 0, 150 * MS);
+	sim_deinit(&pair.net);
+}
+
+/* An interface more, and nothing else: not a packet is lost, and no path is left for good. */
+static void test_moving_nowhere(void **unused)
+{
+	struct pair pair;
+
+	(void)unused;
+	pair_start(&pair, DATAPLANE_DOUBLING_AUTO, 100);
+	for (int i = 0; i < 10; i++) {
+		engine_moved(pair.a->engine, pair.net.now_us);
+		pair.a->due_us = 0;
+		sim_run(&pair.net, 300 * MS);
+	}
+	sim_run(&pair.net, 5 * S);
+	assert_connected(pair.a, pair.b, DATAPLANE_PATH_DIRECT);
+	assert_in_range(lost(pair.there), 0, 2);
+	assert_int_equal(sim_look(pair.a, pair.b).path_changes, 0);
+	sim_deinit(&pair.net);
 }
 
 /* A game that begins on a path that died while nothing was sent. */
@@ -985,6 +1170,12 @@ int main(void)
 		cmocka_unit_test(test_crossing),
 		cmocka_unit_test(test_relay_then_direct),
 		cmocka_unit_test(test_black_hole),
+		cmocka_unit_test(test_doubling_a_lossy_path),
+		cmocka_unit_test(test_doubling_is_bounded),
+		cmocka_unit_test(test_hole),
+		cmocka_unit_test(test_no_flapping),
+		cmocka_unit_test(test_moving),
+		cmocka_unit_test(test_moving_nowhere),
 		cmocka_unit_test(test_dead_while_idle),
 		cmocka_unit_test(test_roaming),
 		cmocka_unit_test(test_stock),

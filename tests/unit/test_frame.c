@@ -11,22 +11,23 @@
 
 /* Laid out by hand from the drawing in frame.h. */
 static const uint8_t probe_bytes[] = {
-	0x0c, 1, 0, 24,				/* magic, PROBE, length */
-	0,    0, 0, 7,				/* path */
-	1,    2, 3, 4,				/* sequence */
-	0,    0, 0, 0,	0x11, 0x22, 0x33, 0x44, /* sent */
-	0,    0, 0, 1,				/* flags: active */
-	0,    0, 0, 9,				/* received */
+	0x0c, 1, 0, 28, /* magic, PROBE, length */
+	0,    0, 0, 7,	/* path */
+	1,    2, 3, 4,	/* sequence */
+	0,    0, 0, 1,	/* flags: active */
+	0,    0, 0, 9,	/* packets below 512 bytes */
+	0,    0, 0, 8,	/* below 1024 */
+	0,    0, 0, 7,	/* below 1280 */
+	5,    0, 0, 6,	/* longer */
 };
 static const uint8_t reply_bytes[] = {
-	0x0c, 2, 0,    44,			     /* magic, PROBE_REPLY, length */
-	0,    0, 0,    7,			     /* path */
-	1,    2, 3,    4,			     /* sequence */
-	0,    0, 0,    0,    0x11, 0x22, 0x33, 0x44, /* sent */
-	0,    0, 0,    0,			     /* flags */
-	0,    0, 0,    9,			     /* received */
-	4,    0, 0x15, 0xb3,			     /* IPv4, port 5555 */
-	203,  0, 113,  7,    0,	   0,	 0,    0,    0, 0, 0, 0, 0, 0, 0, 0,
+	0x0c, 2, 0,   48,					    /* magic, PROBE_REPLY, length */
+	0,    0, 0,   7,					    /* path */
+	1,    2, 3,   4,					    /* sequence */
+	0,    0, 0,   0,					    /* flags */
+	0,    0, 0,   9,					    /* packets, by length */
+	0,    0, 0,   0,  0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0x15, 0xb3, /* IPv4, port 5555 */
+	203,  0, 113, 7,  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,    0,
 };
 static const uint8_t ticket_reply_bytes[] = {
 	0x0c, 4, 0,    28,   /* magic, TICKET_REPLY, length */
@@ -36,6 +37,7 @@ static const uint8_t ticket_reply_bytes[] = {
 	0x20, 1, 0xd,  0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
 };
 static const uint8_t unbound_bytes[] = {0x0c, 5, 0, 4, 7, 0, 1, 2};
+static const uint8_t report_bytes[] = {0x0c, 7, 0, 8, 1, 2, 3, 4, 0, 0, 0, 2};
 
 static void assert_round_trip(const uint8_t *bytes, size_t length)
 {
@@ -62,6 +64,7 @@ static void test_golden(void **unused)
 	assert_round_trip(reply_bytes, sizeof(reply_bytes));
 	assert_round_trip(ticket_reply_bytes, sizeof(ticket_reply_bytes));
 	assert_round_trip(unbound_bytes, sizeof(unbound_bytes));
+	assert_round_trip(report_bytes, sizeof(report_bytes));
 }
 
 static void test_fields(void **unused)
@@ -74,15 +77,18 @@ static void test_fields(void **unused)
 	assert_int_equal(frame.type, FRAME_PROBE);
 	assert_int_equal(frame.probe.path, 7);
 	assert_int_equal(frame.probe.sequence, 0x01020304);
-	assert_int_equal(frame.probe.sent_us, 0x11223344);
 	assert_int_equal(frame.probe.flags, FRAME_PROBE_ACTIVE);
-	assert_int_equal(frame.probe.received, 9);
+	assert_int_equal(frame.probe.data[0], 9);
+	assert_int_equal(frame.probe.data[3], 0x05000006);
 	assert_int_equal(frame_parse(&frame, reply_bytes, sizeof(reply_bytes)), 0);
 	assert_string_equal(addr_format(&frame.probe.observed, text), "203.0.113.7:5555");
 	assert_int_equal(frame_parse(&frame, ticket_reply_bytes, sizeof(ticket_reply_bytes)), 0);
 	assert_int_equal(frame.ticket_reply.number, 258);
 	assert_int_equal(frame.ticket_reply.valid_s, 86400);
 	assert_string_equal(addr_format(&frame.ticket_reply.observed, text), "[2001:db8::1]:5555");
+	assert_int_equal(frame_parse(&frame, report_bytes, sizeof(report_bytes)), 0);
+	assert_int_equal(frame.report.path, 0x01020304);
+	assert_int_equal(frame.report.kind, FRAME_REPORT_MOVED);
 }
 
 static void test_ticket(void **unused)
@@ -112,14 +118,14 @@ static void test_padding(void **unused)
 
 	(void)unused;
 	memset(bytes, 0xff, sizeof(bytes));
-	assert_int_equal(frame_write(&frame, 1000, bytes, sizeof(bytes)), 1028);
-	for (size_t i = 28; i < 1028; i++)
+	assert_int_equal(frame_write(&frame, 1000, bytes, sizeof(bytes)), 1032);
+	for (size_t i = 32; i < 1032; i++)
 		assert_int_equal(bytes[i], 0);
-	assert_int_equal(bytes[1028], 0xff);
-	assert_int_equal(frame_parse(&frame, bytes, 1028), 0);
+	assert_int_equal(bytes[1032], 0xff);
+	assert_int_equal(frame_parse(&frame, bytes, 1032), 0);
 	assert_int_equal(frame.probe.sequence, 5);
-	assert_int_equal(frame_write(&frame, FRAME_MAX - 28, bytes, sizeof(bytes)), FRAME_MAX);
-	assert_int_equal(frame_write(&frame, FRAME_MAX - 27, bytes, sizeof(bytes)), -EMSGSIZE);
+	assert_int_equal(frame_write(&frame, FRAME_MAX - 32, bytes, sizeof(bytes)), FRAME_MAX);
+	assert_int_equal(frame_write(&frame, FRAME_MAX - 31, bytes, sizeof(bytes)), -EMSGSIZE);
 	assert_int_equal(frame_write(&frame, SIZE_MAX, bytes, sizeof(bytes)), -EMSGSIZE);
 }
 
@@ -144,6 +150,9 @@ static void test_refused(void **unused)
 	assert_int_equal(frame_parse(&frame, bytes, sizeof(bytes)), -ENOTSUP);
 	bytes[0] = 0x45;
 	assert_int_equal(frame_parse(&frame, bytes, sizeof(bytes)), -EBADMSG);
+	memcpy(bytes, report_bytes, sizeof(report_bytes));
+	bytes[11] = FRAME_REPORT_KINDS;
+	assert_int_equal(frame_parse(&frame, bytes, sizeof(report_bytes)), -ENOTSUP);
 }
 
 int main(void)

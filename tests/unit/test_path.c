@@ -84,6 +84,8 @@ static void test_window_jitter(void **unused)
 
 /* --- states --- */
 
+static const struct path_pace calm = {0};
+
 /* A path that has answered probes for a while. */
 static struct path working_path(enum dataplane_path_kind kind, uint32_t rtt_ms, unsigned answers)
 {
@@ -115,10 +117,10 @@ static void test_death(void **unused)
 
 	(void)unused;
 	lose_probes(&path, NOW, 2);
-	assert_false(path_judge(&path, true, NOW));
+	assert_false(path_judge(&path, true, &calm, NOW));
 	assert_int_equal(path.streak, 0);
 	lose_probes(&path, NOW, 1);
-	assert_true(path_judge(&path, true, NOW));
+	assert_true(path_judge(&path, true, &calm, NOW));
 	assert_int_equal(path.state, DATAPLANE_PATH_DEAD);
 	assert_int_equal(path.deaths, 1);
 	/* An answer brings it back, with a clean record. */
@@ -136,9 +138,10 @@ static void test_death_by_silence(void **unused)
 	path_sent(&path, 100, true, NOW);
 	path_sent(&path, 100, true, NOW + 400 * MS);
 	assert_int_equal(path_judge_due_us(&path, true, NOW), NOW + 520 * MS);
-	assert_false(path_judge(&path, true, NOW + 519 * MS));
-	assert_false(path_judge(&path, false, NOW + 521 * MS)); /* a spare one owes nothing */
-	assert_true(path_judge(&path, true, NOW + 521 * MS));
+	assert_false(path_judge(&path, true, &calm, NOW + 519 * MS));
+	assert_false(
+		path_judge(&path, false, &calm, NOW + 521 * MS)); /* a spare one owes nothing */
+	assert_true(path_judge(&path, true, &calm, NOW + 521 * MS));
 }
 
 /* A line that always loses some takes more misses in a row to be called dead. */
@@ -153,9 +156,9 @@ static void test_lossy_threshold(void **unused)
 		path_probe_answered(&path, probe_window_sent(&path.probes, NOW), NOW + 20 * MS);
 	}
 	lose_probes(&path, NOW, 3);
-	assert_false(path_judge(&path, true, NOW));
+	assert_false(path_judge(&path, true, &calm, NOW));
 	lose_probes(&path, NOW, 1);
-	assert_true(path_judge(&path, true, NOW));
+	assert_true(path_judge(&path, true, &calm, NOW));
 }
 
 static void test_never_answers(void **unused)
@@ -167,8 +170,8 @@ static void test_never_answers(void **unused)
 	path_init(&path, 1, DATAPLANE_PATH_DIRECT, DATAPLANE_ORIGIN_PLAN, now);
 	path_sent(&path, 148, false, now);
 	assert_int_equal(path.state, DATAPLANE_PATH_TRYING);
-	assert_false(path_judge(&path, false, now + PATH_GIVE_UP_US - 1));
-	assert_true(path_judge(&path, false, now + PATH_GIVE_UP_US));
+	assert_false(path_judge(&path, false, &calm, now + PATH_GIVE_UP_US - 1));
+	assert_true(path_judge(&path, false, &calm, now + PATH_GIVE_UP_US));
 	assert_int_equal(path.deaths, 0); /* it never lived */
 }
 
@@ -208,7 +211,8 @@ static void test_probe_schedule(void **unused)
 {
 	struct path direct = working_path(DATAPLANE_PATH_DIRECT, 20, 10);
 	struct path relay = working_path(DATAPLANE_PATH_RELAY, 20, 10);
-	struct path_pace playing = {true, NOW}, idle = {false, NOW - 60 * S}, fresh = {false, NOW};
+	struct path_pace playing = {.playing = true, .changed_us = NOW},
+			 idle = {.changed_us = NOW - 60 * S}, fresh = {.changed_us = NOW};
 	struct path candidate;
 
 	(void)unused;
@@ -226,8 +230,8 @@ static void test_probe_schedule(void **unused)
 	assert_int_equal(path_probe_due_us(&direct, true, &playing, NOW), NOW + 120 * MS);
 	/* A missed probe is followed up fast. */
 	lose_probes(&direct, NOW, 1);
-	path_judge(&direct, true, NOW);
-	assert_int_equal(path_probe_due_us(&direct, true, &idle, NOW), NOW + 100 * MS);
+	path_judge(&direct, true, &calm, NOW);
+	assert_int_equal(path_probe_due_us(&direct, true, &idle, NOW), NOW + 60 * MS);
 	path_init(&candidate, 2, DATAPLANE_PATH_DIRECT, DATAPLANE_ORIGIN_PLAN, NOW);
 	assert_int_equal(path_probe_due_us(&candidate, false, &idle, NOW), NOW);
 	path_sent(&candidate, 64, false, NOW);

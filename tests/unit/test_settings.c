@@ -134,6 +134,9 @@ static void test_checks(void **state)
 		{SETTING_INVITE_TTL, "59s", -EINVAL},
 		{SETTING_INVITE_TTL, "31d", -EINVAL},
 		{SETTING_INVITE_TTL, "soon", -EINVAL},
+		{SETTING_DOUBLING, "on", 0},
+		{SETTING_DOUBLING, "auto", 0},
+		{SETTING_DOUBLING, "twice", -EINVAL},
 		{"no_such_setting", "x", -ENOENT},
 		{"", "x", -ENOENT},
 	};
@@ -178,6 +181,7 @@ static void test_defaults(void **state)
 	assert_string_equal(value, "on");
 	assert_int_equal(settings_get(settings, SETTING_INVITE_TTL, value), 0);
 	assert_string_equal(value, "24h");
+	assert_int_equal(settings_doubling(settings), DATAPLANE_DOUBLING_AUTO);
 	assert_int_equal(settings_get(settings, SETTING_SERVER_URL, value), 0);
 	assert_string_equal(value, "");
 	assert_int_equal(settings_get(settings, "no_such_setting", value), -ENOENT);
@@ -214,7 +218,7 @@ static void test_the_list_can_be_sent(void **state)
 	read_config(settings, "[server]\nurl = ws://198.51.100.7:8667\n");
 	settings_set(settings, SETTING_PEER_NAME, "kira", &error);
 	assert_int_equal(settings_list(settings, &list), 0);
-	assert_int_equal(list.n_settings, 4);
+	assert_int_equal(list.n_settings, 5);
 	assert_string_equal(list.settings[0].key, SETTING_PEER_NAME);
 	assert_string_equal(list.settings[0].value, "kira");
 	assert_string_equal(list.settings[1].value, "ws://198.51.100.7:8667");
