@@ -148,6 +148,14 @@ static void take_notes(void *data, struct bus_call *call, const uint8_t *body, s
 	free(answer);
 }
 
+static void moved(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	(void)body;
+	(void)length;
+	service_moved(data);
+	bus_reply(call, NULL, 0);
+}
+
 #define CONTROL BUS_FROM(SERVICE_CONTROL)
 #define NAT	BUS_FROM(SERVICE_NAT)
 #define METRICS BUS_FROM(SERVICE_METRICS)
@@ -161,6 +169,7 @@ const struct bus_method dispatch_methods[] = {
 	{DATAPLANE_GET_STATE, NAT | CONTROL | METRICS | API | BROWSER, get_state},
 	{DATAPLANE_SEND_NOTE, CONTROL, send_note},
 	{DATAPLANE_TAKE_NOTES, CONTROL, take_notes},
+	{DATAPLANE_MOVED, NAT, moved},
 	{DATAPLANE_PROBE, API | METRICS | BROWSER | CONTROL, probe},
 	{0, 0, NULL},
 };

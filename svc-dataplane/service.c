@@ -148,6 +148,19 @@ int service_set_plan(struct dataplane *dataplane, const struct dataplane_plan *p
 	return setting.result;
 }
 
+static void tell_moved(struct engine *engine, uint64_t now_us, void *argument)
+{
+	(void)argument;
+	engine_moved(engine, now_us);
+}
+
+void service_moved(struct dataplane *dataplane)
+{
+	packetloop_call(dataplane->packets, tell_moved, NULL);
+	if (dataplane->party.up)
+		reconcile_interface(dataplane);
+}
+
 /* ---- questions ---- */
 
 struct snapshot {

@@ -66,6 +66,8 @@ int service_set_party(struct dataplane *dataplane, struct dataplane_party *party
 		      const uint8_t *body, size_t length);
 int service_set_plan(struct dataplane *dataplane, const struct dataplane_plan *plan,
 		     const uint8_t *body, size_t length);
+/* Checks every path, and the interface's routes against the machine's own. */
+void service_moved(struct dataplane *dataplane);
 /* To be cleared. */
 int service_state(struct dataplane *dataplane, struct dataplane_state *state);
 void service_key(struct dataplane *dataplane, struct dataplane_key *key);

@@ -29,6 +29,10 @@ static int ask(struct addresses *addresses, uint16_t type, struct dump *dump)
 		struct ifaddrmsg *info = mnl_nlmsg_put_extra_header(message, sizeof(*info));
 
 		info->ifa_family = AF_UNSPEC;
+	} else if (type == RTM_GETROUTE) {
+		struct rtmsg *info = mnl_nlmsg_put_extra_header(message, sizeof(*info));
+
+		info->rtm_family = AF_UNSPEC;
 	} else {
 		struct ifinfomsg *info = mnl_nlmsg_put_extra_header(message, sizeof(*info));
 
@@ -56,7 +60,9 @@ static int read_once(struct addresses *addresses, struct dump *dump)
 
 	dump_init(dump);
 	result = ask(addresses, RTM_GETADDR, dump);
-	return result < 0 ? result : ask(addresses, RTM_GETLINK, dump);
+	if (result == 0)
+		result = ask(addresses, RTM_GETLINK, dump);
+	return result < 0 ? result : ask(addresses, RTM_GETROUTE, dump);
 }
 
 /* 1: the list is another than before; 0: the same; negative errno: not read. */
@@ -71,8 +77,10 @@ static int read_all(struct addresses *addresses)
 	if (result == 0) {
 		size_t size = dump->n * sizeof(dump->list[0]);
 
-		result = dump->n != addresses->n || memcmp(dump->list, addresses->list, size) != 0;
+		result = dump->n != addresses->n || dump->routes != addresses->routes ||
+			 memcmp(dump->list, addresses->list, size) != 0;
 		addresses->n = dump->n;
+		addresses->routes = dump->routes;
 		memcpy(addresses->list, dump->list, size);
 	}
 	free(dump);
@@ -147,7 +155,8 @@ int addresses_start(struct addresses *addresses, struct loop *loop, void (*chang
 	addresses->changed = changed;
 	addresses->data = data;
 	/* The monitor first, so that no change falls between reading and listening. */
-	addresses->monitor = open_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+	addresses->monitor = open_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+					 RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
 	if (addresses->monitor)
 		addresses->reader = open_socket(0);
 	if (!addresses->reader)

@@ -7,7 +7,8 @@
 #include <net/if.h>
 #include <string.h>
 
-#define ATTRIBUTES 16
+#define ATTRIBUTES	   16
+#define OUR_ROUTE_PROTOCOL 76 /* of svc-dataplane/interface.c */
 
 static int keep_attribute(const struct nlattr *attribute, void *data)
 {
@@ -77,6 +78,39 @@ static void read_link(struct dump *dump, const struct nlmsghdr *message)
 	}
 }
 
+static uint64_t hash(uint64_t seed, const void *bytes, size_t length)
+{
+	const uint8_t *at = bytes;
+
+	for (size_t i = 0; i < length; i++)
+		seed = (seed ^ at[i]) * 0x100000001b3ull; /* FNV-1a */
+	return seed;
+}
+
+/* The digest is a sum, so that their order does not count. What changes by itself, as lifetimes do,
+ * is left out. */
+static void read_route(struct dump *dump, const struct nlmsghdr *message)
+{
+	static const uint16_t counting[] = {RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY,
+					    RTA_PREFSRC};
+	const struct rtmsg *info = head_of(message, sizeof(*info));
+	const struct nlattr *table[ATTRIBUTES] = {0};
+	uint64_t digest = 0xcbf29ce484222325ull;
+
+	if (!info || info->rtm_table != RT_TABLE_MAIN || info->rtm_protocol == OUR_ROUTE_PROTOCOL)
+		return;
+	mnl_attr_parse(message, sizeof(*info), keep_attribute, table);
+	digest = hash(digest, &info->rtm_family, sizeof(info->rtm_family));
+	digest = hash(digest, &info->rtm_dst_len, sizeof(info->rtm_dst_len));
+	for (size_t i = 0; i < sizeof(counting) / sizeof(counting[0]); i++) {
+		const struct nlattr *attribute = table[counting[i]];
+
+		if (attribute)
+			digest = hash(digest, attribute, attribute->nla_len);
+	}
+	dump->routes += digest;
+}
+
 /* 1, or a negative errno. */
 static int read_error(const struct nlmsghdr *message)
 {
@@ -103,6 +137,7 @@ static bool fits(const struct nlmsghdr *message, size_t left)
 void dump_init(struct dump *dump)
 {
 	dump->interrupted = false;
+	dump->routes = 0;
 	dump->n = 0;
 }
 
@@ -124,6 +159,7 @@ int dump_read(struct dump *dump, const void *bytes, size_t length, uint32_t sequ
 		case NLMSG_ERROR: return read_error(message);
 		case RTM_NEWADDR: read_address(dump, message); break;
 		case RTM_NEWLINK: read_link(dump, message); break;
+		case RTM_NEWROUTE: read_route(dump, message); break;
 		default: break;
 		}
 	}

@@ -1,7 +1,10 @@
-/* dump.h - the kernel's answer to "which addresses, which links", taken apart (rtnetlink(7)). Pure.
+/* dump.h - the kernel's answer to "which addresses, links, routes", taken apart (rtnetlink(7)).
+ * Pure.
  *
- * Two dumps into the same list, addresses first: the links then say which of them are up and how
- * their interfaces are called. Takes any bytes; what is too short to be what it says is left out.
+ * Three dumps into the same list, addresses first: the links then say which of them are up and how
+ * their interfaces are called. Of the routes only a digest is kept, which is another when a route
+ * of the main table came, went or changed. Those that svc-dataplane makes do not count. Takes any
+ * bytes; what is too short to be what it says is left out.
  */
 #ifndef LANRAGE_NAT_DUMP_H
 #define LANRAGE_NAT_DUMP_H
@@ -16,6 +19,7 @@
 
 struct dump {
 	bool interrupted; /* something changed meanwhile: the list is of no use */
+	uint64_t routes;  /* digest */
 	size_t n;
 	unsigned index[DUMP_ADDRESSES_MAX]; /* of the interface */
 	struct host_address list[DUMP_ADDRESSES_MAX];

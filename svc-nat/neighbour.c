@@ -87,6 +87,12 @@ bool neighbour_set_plan(struct neighbour *neighbour, struct dataplane_plan *plan
 	return true;
 }
 
+void neighbour_moved(struct neighbour *neighbour)
+{
+	bus_request(neighbour->bus, SERVICE_DATAPLANE, DATAPLANE_MOVED, NULL, 0, BUS_TIMEOUT_MS,
+		    NULL, NULL);
+}
+
 static void compare(struct neighbour *neighbour)
 {
 	const struct dataplane_revision *theirs = &neighbour->state.plan;

@@ -298,6 +298,18 @@ static void on_changed(void *data)
 	turn(nat);
 }
 
+/* Another address or another way out: the mappings are others as well. */
+static void on_moved(void *data)
+{
+	struct nat *nat = data;
+	uint64_t now_us = clock_now_us();
+
+	neighbour_moved(&nat->neighbour);
+	behaviour_check(&nat->behaviour, now_us, ADDR_IPV4);
+	behaviour_check(&nat->behaviour, now_us, ADDR_IPV6);
+	on_changed(nat);
+}
+
 /* An own address that nobody saw before: the NAT may have made new mappings. */
 static void notice_reflexive(struct nat *nat, uint64_t now_us)
 {
@@ -406,7 +418,7 @@ static int start(struct nat *nat, struct error *error)
 	if (result < 0)
 		return error_set(error, result, "cannot watch the STUN pipe: %s",
 				 strerror(-result));
-	result = addresses_start(&nat->addresses, &nat->loop, on_changed, nat, error);
+	result = addresses_start(&nat->addresses, &nat->loop, on_moved, nat, error);
 	if (result < 0)
 		return result;
 	result = bus_new(&nat->bus, &nat->loop, nat->service);

@@ -9,7 +9,7 @@ import ipaddress
 import pytest
 
 from lab import ping_first_reply, wait_until
-from party import connect, join, start_party
+from party import connect, join, peer_of, start_party
 
 BACK_S = 30
 
@@ -78,3 +78,37 @@ def test_addresses_are_kept(lab):
         member.start_lanraged()
     wait_until(lambda: all(p["state"] == "connected" for m in (a, b, c) for p in m.lanrage("peers")), BACK_S, "back")
     assert reach_each_other(a, b, c) == after
+
+
+def test_routes_that_come_while_playing(lab):
+    """
+    b's machine gets a route over the party's addresses in the middle of a game, and loses it again: the interface
+    follows each time, and the members reach each other all the while.
+    """
+    a, b = members_of(lab, "a", "b")
+    connect(a, b)
+    addresses = reach_each_other(a, b)
+    for there in (True, False, True):
+        b.netns.ip(f"route {'add' if there else 'del'} 10.66.0.0/16 via {b.main_interface.gateway4} metric 50")
+        wait_until(lambda: (f"{addresses['a']} dev lanrage0" in b.run(["ip", "route"]).stdout) == there, BACK_S,
+                   "the interface follows")
+        reach_each_other(a, b)
+
+
+def test_another_way_out(lab):
+    """
+    a's machine is in two networks; its default route moves to the other, and the way back: the game goes on, and is
+    direct again, from the other network's address.
+    """
+    a, b = members_of(lab, "a", "b")
+    second = lab.router("second")
+    lab.second_uplink(a, second, metric=200)
+    connect(a, b)
+    reach_each_other(a, b)
+    first = a.router
+    gateway = a.main_interface.gateway4
+    for router, ifname, change in ((second, "eth1", "del"), (first, "eth0", "add")):
+        a.netns.ip(f"route {change} default via {gateway} dev eth0")
+        wait_until(lambda: peer_of(b, "a")["path"] == "direct" and peer_of(b, "a")["endpoint"].startswith(f"{router.addr4}:"),
+                   BACK_S, f"b reaches a by {ifname}")
+        reach_each_other(a, b)

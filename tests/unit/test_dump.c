@@ -159,6 +159,52 @@ static void test_more_than_there_is_room_for(void **state)
 	assert_int_equal(dump.n, DUMP_ADDRESSES_MAX);
 }
 
+static void put_route(uint32_t to, unsigned index, uint8_t table, uint8_t protocol)
+{
+	struct nlmsghdr *message = begin(RTM_NEWROUTE);
+	struct rtmsg *info = mnl_nlmsg_put_extra_header(message, sizeof(*info));
+
+	info->rtm_family = AF_INET;
+	info->rtm_dst_len = to ? 16 : 0;
+	info->rtm_table = table;
+	info->rtm_protocol = protocol;
+	if (to)
+		mnl_attr_put_u32(message, RTA_DST, to);
+	mnl_attr_put_u32(message, RTA_OIF, index);
+	end(message);
+}
+
+static uint64_t routes_read(void)
+{
+	uint64_t routes;
+
+	(void)dump_read(&dump, bytes, used, SEQUENCE, PORT);
+	routes = dump.routes;
+	set_up(NULL);
+	return routes;
+}
+
+/* In any order; those of other tables and of the tunnel do not count. */
+static void test_routes_as_a_digest(void **state)
+{
+	uint64_t first, second;
+
+	(void)state;
+	assert_int_equal(routes_read(), 0);
+	put_route(0, 2, RT_TABLE_MAIN, RTPROT_DHCP);
+	put_route(0x0a420000, 2, RT_TABLE_MAIN, RTPROT_STATIC);
+	first = routes_read();
+	put_route(0x0a420000, 2, RT_TABLE_MAIN, RTPROT_BOOT);
+	put_route(0, 2, RT_TABLE_MAIN, RTPROT_DHCP);
+	put_route(0x0a430000, 2, RT_TABLE_LOCAL, RTPROT_KERNEL);
+	put_route(0x0a440000, 3, RT_TABLE_MAIN, 76);
+	second = routes_read();
+	assert_true(first != 0 && first == second);
+	put_route(0, 3, RT_TABLE_MAIN, RTPROT_DHCP); /* another way out */
+	put_route(0x0a420000, 2, RT_TABLE_MAIN, RTPROT_STATIC);
+	assert_true(routes_read() != first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +213,7 @@ int main(void)
 		cmocka_unit_test_setup(test_others_and_interruptions, set_up),
 		cmocka_unit_test_setup(test_lengths_that_lie, set_up),
 		cmocka_unit_test_setup(test_more_than_there_is_room_for, set_up),
+		cmocka_unit_test_setup(test_routes_as_a_digest, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
