@@ -1,5 +1,6 @@
 /* bus_server.c - serving requests, publishing events, and making sure that both can be reached. */
 #include <errno.h>
+#include <fcntl.h>
 #include <nng/nng.h>
 #include <nng/protocol/pubsub0/pub.h>
 #include <nng/protocol/pubsub0/sub.h>
@@ -7,6 +8,7 @@
 #include <nng/transport/ipc/ipc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/bus_private.h"
@@ -322,6 +324,19 @@ static void check_begin(struct bus *bus)
 	bus_client_ping(bus, &server->rep.probe);
 }
 
+/* nng keeps descriptors of connections that a deaf listener accepted, so whoever makes it deaf
+ * again and again could use them up. The lowest free one says how many are in use. */
+static bool descriptors_run_out(void)
+{
+	struct rlimit limit;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == EMFILE;
+	close(fd);
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)fd >= limit.rlim_cur / 2;
+}
+
 static void check_judge(struct bus *bus, struct bus_listener *own, bool heard)
 {
 	int r;
@@ -330,6 +345,11 @@ static void check_judge(struct bus *bus, struct bus_listener *own, bool heard)
 	if (own->failures < CHECK_FAILURES)
 		return;
 	own->failures = 0;
+	if (descriptors_run_out()) {
+		log_err("bus: half of the descriptors are used up; ending, to be started again");
+		loop_stop(bus->loop);
+		return;
+	}
 	r = listener_start(bus, own);
 	log_warning("bus: %s does not answer; listening anew: %s", own->name,
 		    r == 0 ? "done" : nng_strerror(r));

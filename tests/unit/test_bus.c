@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -617,6 +618,39 @@ static void test_garbage(void **state)
 
 /* Runs in a process of its own, without leak detection: closing a deaf listener, nng loses the
  * connections that it had accepted but not handed over. 0 where all is well. */
+static void make_deaf(const char *dir)
+{
+	static const char *const names[] = {"rep.sock", "pub.sock"};
+
+	for (int i = 0; i < 200; i++) {
+		int fd = connect_raw(dir, names[i % 2]);
+
+		if (fd >= 0)
+			(void)close(fd);
+	}
+}
+
+/* With few descriptors left the service ends instead, for the launcher to start it afresh. */
+static int run_out(const char *dir)
+{
+	struct rlimit few = {256, 256};
+	struct server server;
+	uint64_t begin_us = clock_now_us();
+	bool stopped;
+
+	server_start(&server, dir, 1);
+	for (int i = 0; i < 150; i++)
+		(void)dup(0);
+	make_deaf(dir);
+	if (setrlimit(RLIMIT_NOFILE, &few) != 0)
+		return 1;
+	while (!server.loop.stopping && clock_now_us() - begin_us < 26 * CLOCK_SECOND)
+		(void)turn(&server.loop, NULL, NULL, 0, 10);
+	stopped = server.loop.stopping;
+	server_stop(&server);
+	return stopped ? 0 : 2;
+}
+
 static int run_deaf(const char *dir)
 {
 	struct result result = {0};
@@ -625,15 +659,7 @@ static int run_deaf(const char *dir)
 	struct client client;
 
 	server_start(&server, dir, 1);
-	for (int i = 0; i < 100; i++) {
-		int fd = connect_raw(dir, "rep.sock");
-
-		if (fd >= 0)
-			(void)close(fd);
-		fd = connect_raw(dir, "pub.sock");
-		if (fd >= 0)
-			(void)close(fd);
-	}
+	make_deaf(dir);
 	client_start(&client, dir);
 	bus_request(client.bus, SERVICE_NAT, ASK_ECHO, (const uint8_t *)"x", 1, 25000, on_answer,
 		    &result);
@@ -653,6 +679,11 @@ static int run_deaf(const char *dir)
 static void test_deaf_listener(void **state)
 {
 	expect_success("deaf", *state);
+}
+
+static void test_descriptors_run_out(void **state)
+{
+	expect_success("out", *state);
 }
 
 /* ---- events */
@@ -857,6 +888,7 @@ int main(int argc, char **argv)
 		BUS_TEST(test_free_with_calls_open),
 		BUS_TEST(test_garbage),
 		BUS_TEST(test_deaf_listener),
+		BUS_TEST(test_descriptors_run_out),
 		BUS_TEST(test_burst_of_events),
 		BUS_TEST(test_gaps_and_instances),
 		BUS_TEST(test_new_instance_after_restart),
@@ -874,6 +906,8 @@ int main(int argc, char **argv)
 		return run_restart(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "deaf") == 0)
 		return run_deaf(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "out") == 0)
+		return run_out(argv[2]);
 	log_init("test_bus", LOG_LEVEL_WARNING);
 	return cmocka_run_group_tests_name("bus", tests, NULL, NULL);
 }
