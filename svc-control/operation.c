@@ -114,10 +114,9 @@ static void operation_server_timeout(void *data)
 	struct error error;
 
 	if (control->operation.searching)
-		error_set(
-			&error, -ENOENT,
-			"no party here has this code: it was mistyped, has expired, or belongs to "
-			"another server or network; ask the host for a new one, or for the link");
+		error_set(&error, -ENOENT,
+			  "no party has this code: it was mistyped, has expired, or belongs to "
+			  "another server or network; ask the host for a new one, or for the link");
 	else if (rendezvous_state(control->rendezvous) == CONTROL_SERVER_CONNECTED)
 		error_set(&error, -EAGAIN, "the data plane is not up yet; see `lanrage doctor`");
 	else
