@@ -72,6 +72,8 @@ void bus_free(struct bus *bus);
 int bus_serve(struct bus *bus, const struct bus_method *methods, void *data, struct error *error);
 /* Answers and frees the call. body is copied. A body above BUS_BODY_MAX becomes an -EMSGSIZE. */
 void bus_reply(struct bus_call *call, const uint8_t *body, size_t length);
+/* Answers with what an encoder gave: its bytes, which are freed, or its negative errno. */
+void bus_reply_encoded(struct bus_call *call, ssize_t length, uint8_t *bytes);
 /* code: negative errno. */
 void bus_reply_error(struct bus_call *call, int code, const char *text);
 

@@ -58,6 +58,16 @@ void bus_reply(struct bus_call *call, const uint8_t *body, size_t length)
 		call_reply(call, 0, "", body, length);
 }
 
+void bus_reply_encoded(struct bus_call *call, ssize_t length, uint8_t *bytes)
+{
+	if (length < 0) {
+		bus_reply_error(call, (int)length, "the answer could not be made");
+		return;
+	}
+	bus_reply(call, bytes, (size_t)length);
+	free(bytes);
+}
+
 void bus_reply_error(struct bus_call *call, int code, const char *text)
 {
 	struct error error;

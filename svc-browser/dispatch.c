@@ -1,21 +1,10 @@
 /* dispatch.c - what may be asked of svc-browser, by whom, and which function answers. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "svc-browser/service.h"
-
-static void reply_encoded(struct bus_call *call, ssize_t length, uint8_t *bytes)
-{
-	if (length < 0) {
-		bus_reply_error(call, (int)length, "the answer could not be made");
-		return;
-	}
-	bus_reply(call, bytes, (size_t)length);
-	free(bytes);
-}
 
 static const char no_such_server[] = "no server has that id; `lanrage servers --json` shows them";
 
@@ -31,7 +20,7 @@ static void reply_server(const struct browser *browser, struct bus_call *call, c
 		return;
 	}
 	n = browser_server_encode(&server, &bytes);
-	reply_encoded(call, n, bytes);
+	bus_reply_encoded(call, n, bytes);
 }
 
 /* The words for what an own server cannot do; 0 is not among them. */
@@ -107,7 +96,7 @@ static void on_list(void *data, struct bus_call *call, const uint8_t *body, size
 	if (n == 0)
 		n = browser_servers_encode(&servers, &bytes);
 	browser_servers_clear(&servers);
-	reply_encoded(call, n, bytes);
+	bus_reply_encoded(call, n, bytes);
 }
 
 static void on_get(void *data, struct bus_call *call, const uint8_t *body, size_t length)

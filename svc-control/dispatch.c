@@ -1,20 +1,9 @@
 /* dispatch.c - what may be asked of svc-control, by whom, and which function answers. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "svc-control/service.h"
-
-static void reply_encoded(struct bus_call *call, ssize_t length, uint8_t *bytes)
-{
-	if (length < 0) {
-		bus_reply_error(call, (int)length, "the answer could not be made");
-		return;
-	}
-	bus_reply(call, bytes, (size_t)length);
-	free(bytes);
-}
 
 static void reply_malformed(struct bus_call *call)
 {
@@ -50,7 +39,7 @@ static void on_get_status(void *data, struct bus_call *call, const uint8_t *body
 	if (n == 0)
 		n = control_status_encode(&status, &bytes);
 	control_status_clear(&status);
-	reply_encoded(call, n, bytes);
+	bus_reply_encoded(call, n, bytes);
 }
 
 static void on_create(void *data, struct bus_call *call, const uint8_t *body, size_t length)
@@ -134,7 +123,7 @@ static void on_get_shared(void *data, struct bus_call *call, const uint8_t *body
 	if (n == 0)
 		n = control_shared_list_encode(&list, &bytes);
 	control_shared_list_clear(&list);
-	reply_encoded(call, n, bytes);
+	bus_reply_encoded(call, n, bytes);
 }
 
 /* A setting may decide which server is used, or whether any is. */
@@ -181,7 +170,7 @@ static void on_get_settings(void *data, struct bus_call *call, const uint8_t *bo
 	if (n == 0)
 		n = control_settings_encode(&settings, &bytes);
 	control_settings_clear(&settings);
-	reply_encoded(call, n, bytes);
+	bus_reply_encoded(call, n, bytes);
 }
 
 static void on_set_setting(void *data, struct bus_call *call, const uint8_t *body, size_t length)

@@ -6,16 +6,6 @@
 #include "common/clock.h"
 #include "svc-metrics/service.h"
 
-static void reply_encoded(struct bus_call *call, ssize_t length, uint8_t *bytes)
-{
-	if (length < 0) {
-		bus_reply_error(call, (int)length, "the answer could not be made");
-		return;
-	}
-	bus_reply(call, bytes, (size_t)length);
-	free(bytes);
-}
-
 static bool decode_wish(struct bus_call *call, struct metrics_wish *wish, const uint8_t *body,
 			size_t length)
 {
@@ -47,7 +37,7 @@ static void on_get_system(void *data, struct bus_call *call, const uint8_t *body
 	}
 	take_system(series, series->n - 1, clock_now_us(), &system);
 	n = metrics_system_encode(&system, &bytes);
-	reply_encoded(call, n, bytes);
+	bus_reply_encoded(call, n, bytes);
 }
 
 static void on_get_system_history(void *data, struct bus_call *call, const uint8_t *body,
@@ -70,7 +60,7 @@ static void on_get_system_history(void *data, struct bus_call *call, const uint8
 		n = metrics_system_history_encode(&history, &bytes);
 	}
 	metrics_system_history_clear(&history);
-	reply_encoded(call, n, bytes);
+	bus_reply_encoded(call, n, bytes);
 }
 
 static void on_get_peers(void *data, struct bus_call *call, const uint8_t *body, size_t length)
@@ -85,7 +75,7 @@ static void on_get_peers(void *data, struct bus_call *call, const uint8_t *body,
 	if (n == 0)
 		n = metrics_peers_encode(&peers, &bytes);
 	metrics_peers_clear(&peers);
-	reply_encoded(call, n, bytes);
+	bus_reply_encoded(call, n, bytes);
 }
 
 static void on_get_peer(void *data, struct bus_call *call, const uint8_t *body, size_t length)
@@ -106,7 +96,7 @@ static void on_get_peer(void *data, struct bus_call *call, const uint8_t *body, 
 	if (n == 0)
 		n = metrics_peer_history_encode(&history, &bytes);
 	metrics_peer_history_clear(&history);
-	reply_encoded(call, n, bytes);
+	bus_reply_encoded(call, n, bytes);
 }
 
 #define API BUS_FROM(SERVICE_API)

@@ -1,7 +1,6 @@
 /* dispatch.c - what may be asked of svc-nat, by whom. Whatever is not in the table is refused by
  * the bus. */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "svc-nat/service.h"
 
@@ -32,11 +31,7 @@ static void get_state(void *data, struct bus_call *call, const uint8_t *body, si
 		n = nat_state_encode(&state, &answer);
 		nat_state_clear(&state);
 	}
-	if (n < 0)
-		bus_reply_error(call, (int)n, "state: cannot be encoded");
-	else
-		bus_reply(call, answer, (size_t)n);
-	free(answer);
+	bus_reply_encoded(call, n, answer);
 }
 
 #define CONTROL BUS_FROM(SERVICE_CONTROL)
