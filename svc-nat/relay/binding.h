@@ -56,8 +56,8 @@ struct binding {
 	struct bucket initiations; /* forwarded for it */
 	struct bucket searches;	   /* of a party for a mac1 */
 	struct bucket unbound, tickets, probes;
-	uint32_t last_match;		       /* who fitted its last untagged initiation */
-	bool guest; /* its ticket was shown by another member: it cannot show it again */
+	uint32_t last_match; /* who fitted its last untagged initiation */
+	bool guest;	     /* its ticket was shown by another member: it cannot show it again */
 	struct binding_tunnel *tunnel;
 
 	uint32_t next_by_addr, next_by_key;
