@@ -120,6 +120,15 @@ static void on_probed(void *data, uint64_t cookie, int error,
 	(void)result;
 }
 
+static void on_noted(void *data, const uint8_t *key, const uint8_t *bytes, size_t length)
+{
+	(void)data;
+	(void)key;
+	(void)bytes;
+	if (length == 0 || length > DATAPLANE_NOTE_MAX)
+		abort();
+}
+
 static void on_reserve(void *data, uint64_t until_s)
 {
 	(void)data;
@@ -203,8 +212,14 @@ static void remote_init(struct remote *remote, const char *address)
 
 static void set_up(void)
 {
-	struct engine_ops ops = {on_send,    on_deliver, on_changed, on_probed,
-				 on_reserve, on_wall,	 on_random,  NULL};
+	struct engine_ops ops = {.send = on_send,
+				 .deliver = on_deliver,
+				 .changed = on_changed,
+				 .probed = on_probed,
+				 .reserve_timestamp = on_reserve,
+				 .wall_us = on_wall,
+				 .random = on_random,
+				 .noted = on_noted};
 	struct dataplane_member member = {.number = 2, .name = "peer"};
 	struct dataplane_relay relay = {.name = "relay", .n_endpoints = 1, .ticket_length = 4};
 	struct dataplane_peer_plan peer = {.n_candidates = 1, .n_relays = 1};
