@@ -53,7 +53,8 @@ PB_lanrage-dataplane  := ipc dataplane
 LIB_lanrage-dataplane := $(call pkg,$(LIBS_BUS) libmnl) $(NNG) -lb2 -lpthread
 
 SRC_lanrage-nat := $(SERVICE) $(addprefix svc-nat/,main.c service.c dispatch.c codec.c stun.c \
-	addresses.c dump.c candidates.c behaviour.c pipe.c relays.c plan.c why.c neighbour.c report.c) \
+	addresses.c dump.c candidates.c behaviour.c pipe.c relays.c distances.c pairs.c plan.c why.c neighbour.c \
+	report.c) \
 	svc-dataplane/codec.c
 PB_lanrage-nat  := ipc dataplane nat
 LIB_lanrage-nat := $(call pkg,$(LIBS_BUS) libmnl) $(NNG)

@@ -27,6 +27,8 @@ static void announce_fill_reach(const struct control *control, struct announceme
 	memcpy(announcement->relays, nat->chosen_relays, sizeof(announcement->relays));
 	announcement->mapping = nat->mapping;
 	announcement->filtering = nat->filtering;
+	announcement->n_distances = nat->n_distances;
+	memcpy(announcement->distances, nat->distances, sizeof(announcement->distances));
 }
 
 /* Says it, here and for good: the sequence is spent, and the party knows what this member said. */

@@ -1,9 +1,9 @@
 /* announce.h - keeps the others informed of where this member can be reached.
  *
- * An announcement is made when the party was entered, when the own candidates, relays or what is
- * shared changed, when the party's key did, at every new session with the server, and long before
- * the last one expires. Each one has a new sequence number. At most ten a second, and one at a
- * time: the next waits for the server's answer. While the server is away it goes to the members
+ * An announcement is made when the party was entered, when the own candidates, relays, distances or
+ * what is shared changed, when the party's key did, at every new session with the server, and long
+ * before the last one expires. Each one has a new sequence number. At most ten a second, and one at
+ * a time: the next waits for the server's answer. While the server is away it goes to the members
  * through the tunnel (gossip.h).
  */
 #ifndef LANRAGE_CONTROL_ANNOUNCE_H

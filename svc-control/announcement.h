@@ -52,6 +52,8 @@ struct announcement {
 	size_t n_relays;
 	uint8_t relays[NAT_MEMBER_RELAYS_MAX][DATAPLANE_KEY_SIZE];
 	enum nat_behaviour mapping, filtering;
+	size_t n_distances;
+	struct nat_distance distances[NAT_RELAYS_MAX];
 	bool has_proof; /* at most one of these two; neither: the host */
 	struct invite_proof proof;
 	bool has_voucher;

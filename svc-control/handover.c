@@ -147,6 +147,8 @@ static bool handover_reach_differs(const struct nat_state *a, const struct nat_s
 {
 	return a->n_candidates != b->n_candidates || a->n_chosen_relays != b->n_chosen_relays ||
 	       a->mapping != b->mapping || a->filtering != b->filtering ||
+	       a->n_distances != b->n_distances ||
+	       memcmp(a->distances, b->distances, sizeof(a->distances)) != 0 ||
 	       memcmp(a->candidates, b->candidates, sizeof(a->candidates)) != 0 ||
 	       memcmp(a->chosen_relays, b->chosen_relays, sizeof(a->chosen_relays)) != 0;
 }

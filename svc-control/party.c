@@ -1064,6 +1064,8 @@ int party_fill_nat(const struct party *party, struct nat_desired *desired)
 		memcpy(to->relays, said->relays, sizeof(to->relays));
 		to->mapping = said->mapping;
 		to->filtering = said->filtering;
+		to->n_distances = said->n_distances;
+		memcpy(to->distances, said->distances, sizeof(to->distances));
 		desired->n_members++;
 	}
 	return 0;

@@ -135,7 +135,7 @@ struct party_member *party_member_by_key(const struct party *party, const uint8_
 const struct party_member *party_self(const struct party *party);
 bool party_is_host(const struct party *party);
 
-/* Fills everything of the own announcement but sequence, candidates, relays and behaviour. */
+/* Fills everything of the own announcement but sequence, and what nat knows. */
 void party_fill_announcement(const struct party *party, struct announcement *announcement,
 			     const uint8_t wireguard_key[32], uint64_t now_s);
 /* Arrays are malloc'd: the matching _clear() frees them. revision is left alone. -ENOMEM. */

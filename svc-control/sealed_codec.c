@@ -99,6 +99,23 @@ static void proof_view(const struct invite_proof *proof, Lanrage__Control__Invit
 	message->invite_signature = pb_view(proof->invite_signature, 64);
 }
 
+struct distance_views {
+	Lanrage__Control__Distance messages[NAT_RELAYS_MAX];
+	Lanrage__Control__Distance *list[NAT_RELAYS_MAX];
+};
+
+static void distances_view(const struct announcement *announcement, struct distance_views *views)
+{
+	for (size_t i = 0; i < announcement->n_distances; i++) {
+		const struct nat_distance *distance = &announcement->distances[i];
+
+		lanrage__control__distance__init(&views->messages[i]);
+		views->messages[i].relay = pb_view(distance->relay, NAT_RELAY_ID_SIZE);
+		views->messages[i].rtt_ms = distance->rtt_ms;
+		views->list[i] = &views->messages[i];
+	}
+}
+
 ssize_t sealed_announcement_pack(const struct announcement *announcement, uint8_t *bytes,
 				 size_t size)
 {
@@ -106,6 +123,7 @@ ssize_t sealed_announcement_pack(const struct announcement *announcement, uint8_
 	Lanrage__Control__Candidate candidates[DATAPLANE_CANDIDATES_MAX];
 	Lanrage__Control__Candidate *candidate_list[DATAPLANE_CANDIDATES_MAX];
 	ProtobufCBinaryData relays[NAT_MEMBER_RELAYS_MAX];
+	struct distance_views distances;
 	Lanrage__Control__InviteProof proof;
 
 	message.party_id = pb_view(announcement->party_id, sizeof(announcement->party_id));
@@ -137,6 +155,9 @@ ssize_t sealed_announcement_pack(const struct announcement *announcement, uint8_
 		relays[i] = pb_view(announcement->relays[i], DATAPLANE_KEY_SIZE);
 	message.n_relays = announcement->n_relays;
 	message.relays = relays;
+	distances_view(announcement, &distances);
+	message.n_distances = announcement->n_distances;
+	message.distances = distances.list;
 	if (announcement->has_proof) {
 		proof_view(&announcement->proof, &proof);
 		message.proof = &proof;
@@ -184,6 +205,24 @@ static bool take_relays(struct announcement *announcement,
 		if (!take_key(&message->relays[i], announcement->relays[i]))
 			return false;
 	announcement->n_relays = message->n_relays;
+	return true;
+}
+
+static bool take_distances(struct announcement *announcement,
+			   const Lanrage__Control__Announcement *message)
+{
+	if (message->n_distances > NAT_RELAYS_MAX)
+		return false;
+	for (size_t i = 0; i < message->n_distances; i++) {
+		const Lanrage__Control__Distance *from = message->distances[i];
+		struct nat_distance *to = &announcement->distances[i];
+
+		if (!pb_take(&from->relay, to->relay, NAT_RELAY_ID_SIZE) ||
+		    from->rtt_ms > NAT_DISTANCE_MAX_MS)
+			return false;
+		to->rtt_ms = (uint16_t)from->rtt_ms;
+	}
+	announcement->n_distances = message->n_distances;
 	return true;
 }
 
@@ -241,7 +280,8 @@ static bool take_announcement(struct announcement *announcement,
 	       take_key(&message->wireguard_key, announcement->wireguard_key) &&
 	       take_name(message->name, announcement->name, sizeof(announcement->name)) &&
 	       take_numbers(announcement, message) && take_candidates(announcement, message) &&
-	       take_relays(announcement, message) && take_voucher(announcement, message) &&
+	       take_relays(announcement, message) && take_distances(announcement, message) &&
+	       take_voucher(announcement, message) &&
 	       pb_take(&message->shared, announcement->shared, message->shared.len) &&
 	       (!message->proof || take_proof(&announcement->proof, message->proof));
 }

@@ -9,12 +9,13 @@
 #define GIVE_UP_US	(700 * CLOCK_MS) /* after the last copy: 3 s after the first */
 #define PRIMARY_US	(15 * CLOCK_SECOND)
 #define PRIMARY_JITTER	(10 * CLOCK_SECOND)
+#define SAMPLE_US	(300 * CLOCK_MS)
 #define OTHERS_US	(60 * CLOCK_SECOND)
 #define OTHERS_JITTER	(15 * CLOCK_SECOND)
 #define BACKOFF_US	(5 * CLOCK_SECOND)
 #define BACKOFF_MAX_US	(30 * CLOCK_SECOND)
 #define BACKOFF_IDLE_US (60 * CLOCK_SECOND) /* while inactive */
-#define FRESH_US	(10 * CLOCK_SECOND) /* an answer this old is asked for again on a join */
+#define FRESH_US	(10 * CLOCK_SECOND) /* an answer this old is asked for again when in doubt */
 #define AGAIN_US	(1 * CLOCK_SECOND)  /* a silent server is asked at most this often */
 /* A server that went away takes no mapping with it; what it last said is believed this long. */
 #define KEEP_US (120 * CLOCK_SECOND)
@@ -333,15 +334,20 @@ static void take_rtt(struct behaviour *behaviour, struct behaviour_server *serve
 
 	if (sent_us == 0 || received_us < sent_us || rtt_us > 10 * CLOCK_SECOND)
 		return;
-	if (server->rtt_us != DATAPLANE_UNKNOWN && !server->rtt_old)
+	if (server->rtt_us == DATAPLANE_UNKNOWN || server->rtt_old)
+		server->samples = 0;
+	else if (rtt_us > server->rtt_us) /* a busy moment only ever adds */
 		rtt_us = (3 * (uint64_t)server->rtt_us + rtt_us) / 4;
 	server->rtt_us = (uint32_t)rtt_us;
 	server->rtt_old = false;
+	server->samples++;
 	behaviour->changed = true;
 }
 
 static uint64_t pause_us(struct behaviour *behaviour, const struct behaviour_server *server)
 {
+	if (server->samples && server->samples < BEHAVIOUR_SAMPLES)
+		return SAMPLE_US;
 	if (server->primary)
 		return PRIMARY_US + jitter(behaviour, PRIMARY_JITTER);
 	return OTHERS_US + jitter(behaviour, OTHERS_JITTER);
@@ -483,6 +489,14 @@ void behaviour_check(struct behaviour *behaviour, uint64_t now_us, uint8_t famil
 		    now_us - server->ended_us >= AGAIN_US)
 			hurry(server, now_us);
 	}
+}
+
+void behaviour_check_server(struct behaviour *behaviour, uint64_t now_us, const struct addr *addr)
+{
+	struct behaviour_server *server = find(behaviour, addr);
+
+	if (server && !server->failures && now_us - server->ended_us >= FRESH_US)
+		hurry(server, now_us);
 }
 
 static void keep_or_add(struct behaviour *behaviour, struct behaviour_server *server,

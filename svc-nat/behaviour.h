@@ -15,8 +15,9 @@
  * last conclusion stands.
  *
  * Keeping. One server per family, the primary, is asked every 15-25 s: that keeps the mapping and
- * notices when it becomes another. The rest are asked about once a minute. Silent ones back off to
- * 30 s. While inactive nobody is asked again after having answered.
+ * notices when it becomes another. The rest are asked about once a minute, at
+ * first BEHAVIOUR_SAMPLES times within a second: choices hang on the distance. Silent ones back off
+ * to 30 s. While inactive nobody is asked again after having answered.
  */
 #ifndef LANRAGE_NAT_BEHAVIOUR_H
 #define LANRAGE_NAT_BEHAVIOUR_H
@@ -33,6 +34,7 @@
 #define BEHAVIOUR_SERVERS_MAX (NAT_STUN_SERVERS_MAX + 2 * NAT_RELAYS_MAX)
 #define BEHAVIOUR_TRIES	      6
 #define BEHAVIOUR_FAMILIES    2
+#define BEHAVIOUR_SAMPLES     3
 
 struct behaviour_ops {
 	/* Hands a STUN message to the tunnel's socket; it may be lost. Must not call back. */
@@ -51,8 +53,9 @@ struct behaviour_server {
 	bool primary;
 	uint64_t epoch; /* of `mapped`; 0: never answered */
 	struct addr mapped;
-	uint32_t rtt_us; /* smoothed; DATAPLANE_UNKNOWN */
-	bool rtt_old;	 /* measured before the network changed: the next one replaces it */
+	uint32_t rtt_us;  /* the least, slowly risen to the latest; DATAPLANE_UNKNOWN */
+	bool rtt_old;	  /* measured before the network changed: the next one replaces it */
+	unsigned samples; /* of it since then */
 };
 
 struct behaviour_family {
@@ -84,6 +87,9 @@ void behaviour_set_servers(struct behaviour *behaviour, uint64_t now_us, bool ac
 /* Something else hints that the family's mapping may be another now: asks its primary, once a
  * second at most. */
 void behaviour_check(struct behaviour *behaviour, uint64_t now_us, uint8_t family);
+/* Is this server still there? Asks it unless that was done a moment ago. */
+void behaviour_check_server(struct behaviour *behaviour, uint64_t now_us,
+			    const struct addr *server);
 /* Sends what is due; returns when it wants to be called next (CLOCK_NEVER: not at all). */
 uint64_t behaviour_poll(struct behaviour *behaviour, uint64_t now_us);
 /* A STUN message that came from `from`. sent_us, received_us: the dataplane's stamps, 0: unknown.

@@ -207,6 +207,35 @@ static bool candidates_in(struct nat_candidate *candidates, size_t *n,
 	return true;
 }
 
+static Lanrage__Nat__Distance **distances_out(struct store *store,
+					      const struct nat_distance *distances, size_t n)
+{
+	Lanrage__Nat__Distance **out = store_take(store, n + 1, sizeof(*out));
+	Lanrage__Nat__Distance *messages = store_take(store, n + 1, sizeof(*messages));
+
+	for (size_t i = 0; i < n && out && messages; i++) {
+		lanrage__nat__distance__init(&messages[i]);
+		messages[i].relay = pb_view(distances[i].relay, NAT_RELAY_ID_SIZE);
+		messages[i].rtt_ms = distances[i].rtt_ms;
+		out[i] = &messages[i];
+	}
+	return out;
+}
+
+static bool distances_in(struct nat_distance *distances, size_t *n,
+			 Lanrage__Nat__Distance *const *in, size_t n_in)
+{
+	if (n_in > NAT_RELAYS_MAX)
+		return false;
+	for (*n = 0; *n < n_in; (*n)++) {
+		if (!pb_take(&in[*n]->relay, distances[*n].relay, NAT_RELAY_ID_SIZE) ||
+		    in[*n]->rtt_ms > NAT_DISTANCE_MAX_MS)
+			return false;
+		distances[*n].rtt_ms = (uint16_t)in[*n]->rtt_ms;
+	}
+	return true;
+}
+
 static bool behaviour_in(enum nat_behaviour *behaviour, uint32_t value)
 {
 	if (value >= NAT_BEHAVIOURS)
@@ -250,6 +279,8 @@ static Lanrage__Nat__Member *member_out(struct store *store, const struct nat_me
 	out->online = member->online;
 	out->mapping = member->mapping;
 	out->filtering = member->filtering;
+	out->n_distances = member->n_distances;
+	out->distances = distances_out(store, member->distances, member->n_distances);
 	return out;
 }
 
@@ -304,7 +335,9 @@ static bool member_in(struct nat_member *member, const Lanrage__Nat__Member *in)
 	       keys_in(member->relays, NAT_MEMBER_RELAYS_MAX, &member->n_relays, in->relays,
 		       in->n_relays) &&
 	       behaviour_in(&member->mapping, in->mapping) &&
-	       behaviour_in(&member->filtering, in->filtering);
+	       behaviour_in(&member->filtering, in->filtering) &&
+	       distances_in(member->distances, &member->n_distances, in->distances,
+			    in->n_distances);
 }
 
 static bool prefix_in(struct addr_prefix *prefix, const Lanrage__Nat__Desired *in)
@@ -408,6 +441,8 @@ ssize_t nat_state_encode(const struct nat_state *state, uint8_t **bytes)
 	message.chosen_relays = keys_out(&store, state->chosen_relays, state->n_chosen_relays);
 	message.mapping = state->mapping;
 	message.filtering = state->filtering;
+	message.n_distances = state->n_distances;
+	message.distances = distances_out(&store, state->distances, state->n_distances);
 	message.n_public_ = state->n_public;
 	message.public_ = addresses_out(&store, state->public, state->n_public);
 	message.n_relays = state->n_relays;
@@ -469,6 +504,8 @@ static bool state_in(struct nat_state *state, const Lanrage__Nat__State *in)
 		       in->chosen_relays, in->n_chosen_relays) &&
 	       behaviour_in(&state->mapping, in->mapping) &&
 	       behaviour_in(&state->filtering, in->filtering) &&
+	       distances_in(state->distances, &state->n_distances, in->distances,
+			    in->n_distances) &&
 	       endpoints_in(state->public, NAT_PUBLIC_MAX, &state->n_public, in->public_,
 			    in->n_public_) &&
 	       reasons_in(state, in);

@@ -18,6 +18,8 @@
 #define NAT_RELAYS_MAX	      DATAPLANE_RELAYS_MAX
 #define NAT_MEMBER_RELAYS_MAX 2 /* a member keeps bound to its two best */
 #define NAT_PUBLIC_MAX	      4
+#define NAT_RELAY_ID_SIZE     8 /* of a relay's key: too many for another one to begin alike */
+#define NAT_DISTANCE_MAX_MS   10000
 
 enum nat_request {
 	NAT_SET_DESIRED = 1, /* struct nat_desired -> (); by control. -ESTALE */
@@ -25,7 +27,7 @@ enum nat_request {
 };
 
 enum nat_event {
-	NAT_EVENT_CANDIDATES = 1, /* (): candidates or chosen relays changed: announce them */
+	NAT_EVENT_CANDIDATES = 1, /* (): what the others should hear changed: announce it */
 	NAT_EVENT_STATE,	  /* (): anything else in nat_state changed */
 };
 
@@ -64,6 +66,12 @@ struct nat_relay {
 	uint8_t ticket[DATAPLANE_TICKET_MAX];
 };
 
+/* How far a member is from a relay that it can use: there and back. */
+struct nat_distance {
+	uint8_t relay[NAT_RELAY_ID_SIZE]; /* the key's first bytes */
+	uint16_t rtt_ms;
+};
+
 struct nat_member {
 	uint8_t public_key[DATAPLANE_KEY_SIZE]; /* WireGuard */
 	uint16_t number;
@@ -75,6 +83,8 @@ struct nat_member {
 	size_t n_relays;
 	uint8_t relays[NAT_MEMBER_RELAYS_MAX][DATAPLANE_KEY_SIZE]; /* where it is bound */
 	enum nat_behaviour mapping, filtering;			   /* as it announced */
+	size_t n_distances;
+	struct nat_distance distances[NAT_RELAYS_MAX]; /* none: it does not tell */
 };
 
 /* What control knows: whom to reach, where to ask. active false: in no party, stay quiet (own
@@ -130,6 +140,8 @@ struct nat_state {
 	size_t n_chosen_relays;
 	uint8_t chosen_relays[NAT_MEMBER_RELAYS_MAX][DATAPLANE_KEY_SIZE];
 	enum nat_behaviour mapping, filtering;
+	size_t n_distances;
+	struct nat_distance distances[NAT_RELAYS_MAX];
 	size_t n_public;
 	struct addr public[NAT_PUBLIC_MAX]; /* with the tunnel's mapped port */
 	size_t n_relays;

@@ -214,28 +214,111 @@ static bool plan_relay(const struct here *here, struct dataplane_plan *plan, con
 	return false;
 }
 
-static void add_peer_relay(const struct here *here, struct dataplane_plan *plan,
-			   struct dataplane_peer_plan *peer, const uint8_t *key)
+/* ---- where to meet each member ---- */
+
+static const struct pair *pair_with(const struct here *here, const struct nat_member *member)
+{
+	return here->input->pairs ? pairs_find(here->input->pairs, member->public_key) : NULL;
+}
+
+/* A relay that some members would best be met at. */
+struct demand {
+	const uint8_t *key;
+	size_t members;
+};
+
+static int compare_demands(const void *a, const void *b)
+{
+	const struct demand *x = a, *y = b;
+
+	if (x->members != y->members)
+		return x->members > y->members ? -1 : 1;
+	return memcmp(x->key, y->key, DATAPLANE_KEY_SIZE);
+}
+
+/* Binds at the relays (place 0) or the spares (1) between us and the members, most wanted first. */
+static void plan_pairs(const struct here *here, struct dataplane_plan *plan, size_t place)
+{
+	const struct nat_desired *desired = here->input->desired;
+	struct demand demands[NAT_RELAYS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < desired->n_relays; i++) {
+		struct demand *demand = &demands[n++];
+
+		*demand = (struct demand){.key = desired->relays[i].public_key};
+		for (size_t k = 0; k < desired->n_members; k++) {
+			const struct pair *pair = pair_with(here, &desired->members[k]);
+
+			demand->members += pair && place < pair->n_relays &&
+					   same_key(pair->relays[place], demand->key);
+		}
+	}
+	qsort(demands, n, sizeof(*demands), compare_demands);
+	for (size_t i = 0; i < n && demands[i].members && plan->n_relays < PLAN_BINDINGS; i++)
+		(void)plan_relay(here, plan, demands[i].key);
+}
+
+static void add_peer_relay(struct dataplane_peer_plan *peer, const uint8_t *key)
 {
 	for (size_t i = 0; i < peer->n_relays; i++) {
 		if (same_key(peer->relays[i], key))
 			return;
 	}
-	if (peer->n_relays < DATAPLANE_PEER_RELAYS_MAX && plan_relay(here, plan, key))
+	if (peer->n_relays < DATAPLANE_PEER_RELAYS_MAX)
 		memcpy(peer->relays[peer->n_relays++], key, DATAPLANE_KEY_SIZE);
+}
+
+static void meet_at(const struct here *here, struct dataplane_plan *plan,
+		    struct dataplane_peer_plan *peer, const uint8_t *key)
+{
+	if (plan_relay(here, plan, key))
+		add_peer_relay(peer, key);
 }
 
 /* Where IT is bound, in its order. One that announced none (an old party's announcement, a guest)
  * may yet be bound where we are: the server gives the same relays to all. */
-static void plan_peer_relays(const struct here *here, struct dataplane_plan *plan,
-			     const struct nat_member *member, struct dataplane_peer_plan *peer)
+static void meet_at_its_own(const struct here *here, struct dataplane_plan *plan,
+			    const struct nat_member *member, struct dataplane_peer_plan *peer)
 {
 	for (size_t i = 0; i < member->n_relays; i++)
-		add_peer_relay(here, plan, peer, member->relays[i]);
+		meet_at(here, plan, peer, member->relays[i]);
 	if (peer->n_relays)
 		return;
 	for (size_t i = 0; i < here->input->n_chosen; i++)
-		add_peer_relay(here, plan, peer, here->input->chosen[i]);
+		meet_at(here, plan, peer, here->input->chosen[i]);
+}
+
+/* Between us, as far as that was planned for. It may not have been at the other end, so one of its
+ * own goes along where we are bound already, and where there is no other. */
+static void meet_between(const struct here *here, struct dataplane_plan *plan,
+			 const struct nat_member *member, const struct pair *pair,
+			 struct dataplane_peer_plan *peer)
+{
+	size_t between;
+
+	for (size_t i = 0; i < pair->n_relays; i++) {
+		if (has_relay(plan, pair->relays[i]))
+			add_peer_relay(peer, pair->relays[i]);
+	}
+	between = peer->n_relays;
+	for (size_t i = 0; i < member->n_relays; i++) {
+		if (has_relay(plan, member->relays[i]))
+			add_peer_relay(peer, member->relays[i]);
+	}
+	if (between < pair->n_relays && peer->n_relays == between)
+		meet_at_its_own(here, plan, member, peer);
+}
+
+static void plan_peer_relays(const struct here *here, struct dataplane_plan *plan,
+			     const struct nat_member *member, struct dataplane_peer_plan *peer)
+{
+	const struct pair *pair = pair_with(here, member);
+
+	if (pair)
+		meet_between(here, plan, member, pair, peer);
+	else
+		meet_at_its_own(here, plan, member, peer);
 }
 
 int plan_make(struct dataplane_plan *plan, const struct plan_input *input)
@@ -256,6 +339,8 @@ int plan_make(struct dataplane_plan *plan, const struct plan_input *input)
 	look_around(&here, input);
 	for (size_t i = 0; i < input->n_chosen; i++)
 		(void)plan_relay(&here, plan, input->chosen[i]);
+	for (size_t place = 0; place < PAIRS_RELAYS; place++)
+		plan_pairs(&here, plan, place);
 	for (size_t i = 0; i < desired->n_members; i++) {
 		const struct nat_member *member = &desired->members[i];
 		struct dataplane_peer_plan *peer = &plan->peers[plan->n_peers++];

@@ -3,6 +3,12 @@
  * Pure. A plan follows from what control wants (nat_desired) and from what this machine has; equal
  * inputs give equal plans. Everything a member announced is somebody else's word: addresses that
  * are no place to send to, that are ours, or that lie inside the party are left out.
+ *
+ * Relays. Our own two are always bound. A member is met at the relay between us and its spare
+ * (pairs.h), which we bind to besides; one that announced no distances, at its own two. Those
+ * bindings are bounded: with PLAN_BINDINGS relays in the plan no more are added for the sake of a
+ * shorter way, those that serve most members first. Then a member is met at whatever of its relays
+ * we are bound to, and only where that is none are its own added, because it must be met somewhere.
  */
 #ifndef LANRAGE_NAT_PLAN_H
 #define LANRAGE_NAT_PLAN_H
@@ -13,12 +19,16 @@
 
 #include "svc-nat/candidates.h"
 #include "svc-nat/codec.h"
+#include "svc-nat/pairs.h"
+
+#define PLAN_BINDINGS 8
 
 struct plan_input {
 	const struct nat_desired *desired;
 	const struct candidates_input *own; /* addresses, interface, ports, mapped */
 	size_t n_chosen;
 	const uint8_t (*chosen)[DATAPLANE_KEY_SIZE]; /* own relays, best first */
+	const struct pairs *pairs;		     /* NULL: none chosen */
 	size_t n_answering;
 	const struct addr *answering; /* relay endpoints that answered STUN: named first */
 };

@@ -14,7 +14,7 @@ static bool same_key(const uint8_t *a, const uint8_t *b)
 	return memcmp(a, b, DATAPLANE_KEY_SIZE) == 0;
 }
 
-static struct relays_penalty *penalty_of(struct relays *relays, const uint8_t *key)
+static const struct relays_penalty *known_penalty(const struct relays *relays, const uint8_t *key)
 {
 	for (size_t i = 0; i < NAT_RELAYS_MAX; i++) {
 		if (relays->penalties[i].length_us &&
@@ -22,6 +22,11 @@ static struct relays_penalty *penalty_of(struct relays *relays, const uint8_t *k
 			return &relays->penalties[i];
 	}
 	return NULL;
+}
+
+static struct relays_penalty *penalty_of(struct relays *relays, const uint8_t *key)
+{
+	return (struct relays_penalty *)(uintptr_t)known_penalty(relays, key);
 }
 
 /* A free place, else the one that ended first. */
@@ -52,6 +57,19 @@ static void punish(struct relays *relays, const uint8_t *key, uint64_t now_us)
 	memcpy(penalty->public_key, key, DATAPLANE_KEY_SIZE);
 	penalty->length_us = length_us;
 	penalty->until_us = now_us + length_us;
+	penalty->mute = false;
+}
+
+/* Was it away, and has come back? */
+static void hear_again(struct relays *relays, const struct relays_seen *seen, uint64_t now_us)
+{
+	struct relays_penalty *penalty = penalty_of(relays, seen->public_key);
+
+	if (!penalty || now_us >= penalty->until_us)
+		return;
+	if (penalty->mute && !seen->silent && !seen->failed)
+		penalty->until_us = now_us;
+	penalty->mute |= seen->silent;
 }
 
 /* It works again. The length stays, for the next time. */
@@ -63,9 +81,10 @@ static void pardon(struct relays *relays, const uint8_t *key)
 		penalty->until_us = 0;
 }
 
-static enum grade grade_of(struct relays *relays, const struct relays_seen *seen, uint64_t now_us)
+static enum grade grade_of(const struct relays *relays, const struct relays_seen *seen,
+			   uint64_t now_us)
 {
-	const struct relays_penalty *penalty = penalty_of(relays, seen->public_key);
+	const struct relays_penalty *penalty = known_penalty(relays, seen->public_key);
 
 	if (seen->failed || (penalty && now_us < penalty->until_us) ||
 	    (seen->silent && !seen->bound))
@@ -105,8 +124,8 @@ struct selection {
 	struct option *places[NAT_MEMBER_RELAYS_MAX]; /* best first */
 };
 
-static void list_options(struct relays *relays, uint64_t now_us, const struct relays_seen *seen,
-			 size_t n, struct selection *selection)
+static void list_options(const struct relays *relays, uint64_t now_us,
+			 const struct relays_seen *seen, size_t n, struct selection *selection)
 {
 	memset(selection, 0, sizeof(*selection));
 	for (size_t i = 0; i < n && i < NAT_RELAYS_MAX; i++)
@@ -208,6 +227,7 @@ bool relays_choose(struct relays *relays, uint64_t now_us, const struct relays_s
 			punish(relays, seen[i].public_key, now_us);
 		else if (seen[i].bound)
 			pardon(relays, seen[i].public_key);
+		hear_again(relays, &seen[i], now_us);
 	}
 	list_options(relays, now_us, seen, n, &selection);
 	fill_places(&selection, now_us - relays->since_us < RELAYS_PATIENCE_US);
@@ -227,6 +247,11 @@ uint64_t relays_due_us(const struct relays *relays, uint64_t now_us)
 			due_us = relays->penalties[i].until_us;
 	}
 	return due_us;
+}
+
+bool relays_is_usable(const struct relays *relays, uint64_t now_us, const struct relays_seen *seen)
+{
+	return grade_of(relays, seen, now_us) != DEAD;
 }
 
 bool relays_is_chosen(const struct relays *relays, const uint8_t key[DATAPLANE_KEY_SIZE])

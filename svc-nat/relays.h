@@ -4,7 +4,8 @@
  * relay replaces one in use only when it is nearer by a fifth and by 5 ms, or when that one is
  * dead. The first choice is made as soon as any has answered, or after RELAYS_PATIENCE_US without
  * answers in the order given. A relay that refused us or went silent is not chosen again for a
- * minute, doubling to ten, unless there is no other.
+ * minute, doubling to ten, unless there is no other, or
+ * unless it was silent to STUN too and answers that again: then it was away, and is back.
  */
 #ifndef LANRAGE_NAT_RELAYS_H
 #define LANRAGE_NAT_RELAYS_H
@@ -30,6 +31,7 @@ struct relays_seen {
 struct relays_penalty {
 	uint8_t public_key[DATAPLANE_KEY_SIZE];
 	uint64_t until_us;  /* 0: none now */
+	bool mute;	    /* meanwhile it answered no STUN either */
 	uint64_t length_us; /* of the last one; 0: this place is free */
 };
 
@@ -45,6 +47,8 @@ bool relays_choose(struct relays *relays, uint64_t now_us, const struct relays_s
 		   size_t n);
 /* When the choice may change without anything else happening; CLOCK_NEVER. */
 uint64_t relays_due_us(const struct relays *relays, uint64_t now_us);
+/* May data go by it? Not while it is away or refuses us. */
+bool relays_is_usable(const struct relays *relays, uint64_t now_us, const struct relays_seen *seen);
 bool relays_is_chosen(const struct relays *relays, const uint8_t key[DATAPLANE_KEY_SIZE]);
 
 #endif

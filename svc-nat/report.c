@@ -40,6 +40,8 @@ static void fill_announced(const struct nat *nat, struct nat_state *state)
 	memcpy(state->chosen_relays, nat->relays.chosen, sizeof(state->chosen_relays));
 	state->mapping = behaviour_mapping_overall(&nat->behaviour);
 	state->filtering = behaviour_filtering_overall(&nat->behaviour);
+	state->n_distances = nat->distances.n;
+	memcpy(state->distances, nat->distances.list, sizeof(state->distances));
 }
 
 int report_state(const struct nat *nat, struct nat_state *state)
@@ -112,7 +114,7 @@ static bool update_shown(struct nat *nat)
 	bool same;
 
 	if (report_state(nat, &state) == 0) {
-		state.n_candidates = 0;
+		state.n_candidates = state.n_distances = 0;
 		state.desired = (struct dataplane_revision){0};
 		state.announce_counter = 0;
 		for (size_t i = 0; i < state.n_relays; i++)

@@ -1,8 +1,8 @@
 /* report.h - what svc-nat tells others: its state on request, and events when that changed.
  *
  * NAT_EVENT_CANDIDATES goes out at once, when something the other members should hear of changed:
- * candidates, chosen relays, NAT behaviour; the announce counter grows with it. NAT_EVENT_STATE
- * stands for everything else but measured times, ten a second at most.
+ * candidates, chosen relays, distances, NAT behaviour; the announce counter grows with it.
+ * NAT_EVENT_STATE stands for everything else but measured times, ten a second at most.
  */
 #ifndef LANRAGE_NAT_REPORT_H
 #define LANRAGE_NAT_REPORT_H

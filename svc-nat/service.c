@@ -83,7 +83,8 @@ uint32_t service_relay_rtt_us(const struct nat *nat, const struct nat_relay *rel
 		if (rtt_us < best_us)
 			best_us = rtt_us;
 	}
-	return best_us == DATAPLANE_UNKNOWN && status ? status->rtt_us : best_us;
+	/* whatever is in the way of either only ever adds */
+	return status && status->rtt_us < best_us ? status->rtt_us : best_us;
 }
 
 static bool is_silent(const struct nat *nat, const struct nat_relay *relay)
@@ -97,11 +98,9 @@ static bool is_silent(const struct nat *nat, const struct nat_relay *relay)
 
 /* ---- conclusions ---- */
 
-static void choose_relays(struct nat *nat, uint64_t now_us)
+static void look_at_relays(const struct nat *nat, struct relays_seen seen[NAT_RELAYS_MAX])
 {
-	struct relays_seen seen[NAT_RELAYS_MAX];
-
-	memset(seen, 0, sizeof(seen));
+	memset(seen, 0, NAT_RELAYS_MAX * sizeof(*seen));
 	for (size_t i = 0; i < nat->desired.n_relays; i++) {
 		const struct nat_relay *relay = &nat->desired.relays[i];
 		const struct dataplane_relay_status *status =
@@ -114,6 +113,21 @@ static void choose_relays(struct nat *nat, uint64_t now_us)
 		seen[i].failed = status && (status->state == DATAPLANE_RELAY_REFUSED ||
 					    status->state == DATAPLANE_RELAY_SILENT);
 	}
+}
+
+/* The tunnel hears nothing of some relay any more: does STUN? That tells when it is back. */
+static void check_failed(struct nat *nat, uint64_t now_us, const struct relays_seen *seen)
+{
+	for (size_t i = 0; i < nat->desired.n_relays; i++) {
+		const struct nat_relay *relay = &nat->desired.relays[i];
+
+		for (size_t k = 0; seen[i].failed && k < relay->n_endpoints; k++)
+			behaviour_check_server(&nat->behaviour, now_us, &relay->endpoints[k]);
+	}
+}
+
+static void choose_relays(struct nat *nat, uint64_t now_us, const struct relays_seen *seen)
+{
 	if (!relays_choose(&nat->relays, now_us, seen, nat->desired.n_relays))
 		return;
 	for (size_t i = 0; i < nat->desired.n_relays; i++) {
@@ -127,6 +141,24 @@ static void choose_relays(struct nat *nat, uint64_t now_us)
 			log_info("relay %s: is one of ours, %.1f ms away", relay->name,
 				 seen[i].rtt_us / 1000.0);
 	}
+}
+
+/* What the others are told of our distances, and where that lets us meet each of them. */
+static void choose_pairs(struct nat *nat, uint64_t now_us, const struct relays_seen *seen)
+{
+	struct distances_seen usable[NAT_RELAYS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < nat->desired.n_relays; i++) {
+		if (!relays_is_usable(&nat->relays, now_us, &seen[i]))
+			continue;
+		memcpy(usable[n].public_key, seen[i].public_key, DATAPLANE_KEY_SIZE);
+		usable[n++].rtt_us = seen[i].rtt_us;
+	}
+	distances_update(&nat->distances, now_us, usable, n);
+	if (pairs_choose(&nat->pairs, now_us, &nat->desired, nat->distances.list,
+			 nat->distances.n) < 0)
+		log_err("pairs: out of memory");
 }
 
 /* Those of one list that the other lacks. */
@@ -179,6 +211,7 @@ static void make_plan(struct nat *nat, const struct known *known)
 		.own = &known->own,
 		.n_chosen = nat->relays.n_chosen,
 		.chosen = (const uint8_t(*)[DATAPLANE_KEY_SIZE])nat->relays.chosen,
+		.pairs = &nat->pairs,
 		.answering = answering,
 	};
 	struct dataplane_plan plan;
@@ -243,28 +276,36 @@ static void log_behaviour(struct nat *nat)
 	}
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static void think(struct nat *nat, uint64_t now_us)
 {
+	struct relays_seen seen[NAT_RELAYS_MAX];
 	struct known known;
-	uint64_t relays_us, why_us;
 
 	nat->dirty = false;
 	nat->behaviour.changed = false;
 	log_behaviour(nat);
 	look(nat, &known);
 	gather_candidates(nat, &known);
-	if (nat->neighbour.has_state)
-		choose_relays(nat, now_us);
+	look_at_relays(nat, seen);
+	if (nat->neighbour.has_state) {
+		choose_relays(nat, now_us, seen);
+		check_failed(nat, now_us, seen);
+		choose_pairs(nat, now_us, seen);
+	}
 	if (is_complete(nat, now_us))
 		make_plan(nat, &known);
 	explain(nat, now_us);
 	report_update(nat);
-	relays_us = relays_due_us(&nat->relays, now_us);
-	why_us = why_due_us(&nat->why, now_us);
-	nat->think_us = relays_us < why_us ? relays_us : why_us;
-	if (!nat->neighbour.has_plan && nat->desired.active &&
-	    nat->active_us + COMPLETE_US < nat->think_us)
-		nat->think_us = nat->active_us + COMPLETE_US;
+	nat->think_us = earlier(
+		relays_due_us(&nat->relays, now_us),
+		earlier(distances_due_us(&nat->distances, now_us), why_due_us(&nat->why, now_us)));
+	if (!nat->neighbour.has_plan && nat->desired.active)
+		nat->think_us = earlier(nat->think_us, nat->active_us + COMPLETE_US);
 }
 
 static void turn(void *data)
@@ -442,6 +483,7 @@ static void stop(struct nat *nat)
 		bus_free(nat->bus);
 	neighbour_stop(&nat->neighbour);
 	nat_desired_clear(&nat->desired);
+	pairs_clear(&nat->pairs);
 	why_clear(&nat->why);
 	free(nat->reasons);
 	loop_deinit(&nat->loop);

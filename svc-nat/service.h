@@ -5,8 +5,9 @@
  *
  *   kernel: addresses --+                    +--> behaviour (asks by the pipe)
  *   STUN: pipe ---------+--> service_turn ---+--> candidates --> report --> control
- *   dataplane: state ---+                    +--> relays --> plan --> neighbour --> dataplane
- *   control: desired ---+                    +--> why --> report --> api
+ *   dataplane: state ---+                    +--> relays --> distances --> report --> control
+ *                       |                    |       +--> pairs --> plan --> neighbour -->
+ * dataplane control: desired ---+                    +--> why --> report --> api
  */
 #ifndef LANRAGE_NAT_SERVICE_H
 #define LANRAGE_NAT_SERVICE_H
@@ -18,7 +19,9 @@
 #include "svc-nat/behaviour.h"
 #include "svc-nat/candidates.h"
 #include "svc-nat/codec.h"
+#include "svc-nat/distances.h"
 #include "svc-nat/neighbour.h"
+#include "svc-nat/pairs.h"
 #include "svc-nat/pipe.h"
 #include "svc-nat/plan.h"
 #include "svc-nat/relays.h"
@@ -34,6 +37,8 @@ struct nat {
 	struct neighbour neighbour; /* the dataplane */
 	struct behaviour behaviour;
 	struct relays relays;
+	struct distances distances;
+	struct pairs pairs;
 	struct why why;
 	struct report report;
 
@@ -58,7 +63,7 @@ int service_run(const struct service *service);
 
 /* Takes *desired over (and empties it). -ESTALE when a newer one is in force. */
 int service_set_desired(struct nat *nat, struct nat_desired *desired);
-/* By STUN, else as the dataplane measured it; DATAPLANE_UNKNOWN. */
+/* By STUN or as the dataplane measured it, the lesser; DATAPLANE_UNKNOWN. */
 uint32_t service_relay_rtt_us(const struct nat *nat, const struct nat_relay *relay);
 
 /* dispatch.c */

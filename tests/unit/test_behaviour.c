@@ -280,10 +280,16 @@ static void test_round_trip(void **state)
 	run(260 * MS);
 	assert_int_equal(behaviour_rtt_us(&world.behaviour, &server), 250 * MS);
 	assert_int_equal(world.sent, 2);
-	/* later ones are smoothed in */
+	/* a shorter one is believed, a longer one smoothed in; three are asked for within a second
+	 */
 	world.rtt_us = 50 * MS;
-	run(26 * CLOCK_SECOND);
-	assert_int_equal(behaviour_rtt_us(&world.behaviour, &server), 200 * MS);
+	run(350 * MS);
+	assert_int_equal(behaviour_rtt_us(&world.behaviour, &server), 50 * MS);
+	world.rtt_us = 250 * MS;
+	run(1 * CLOCK_SECOND);
+	assert_int_equal(behaviour_rtt_us(&world.behaviour, &server), 100 * MS);
+	run(10 * CLOCK_SECOND);
+	assert_int_equal(behaviour_rtt_us(&world.behaviour, &server), 100 * MS);
 }
 
 static void test_losses(void **state)

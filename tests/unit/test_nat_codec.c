@@ -62,6 +62,10 @@ static void make_members(void)
 	members[1].n_relays = NAT_MEMBER_RELAYS_MAX;
 	SET_KEY(members[1].relays[0], 10);
 	SET_KEY(members[1].relays[1], 99);
+	members[1].n_distances = NAT_RELAYS_MAX;
+	for (unsigned i = 0; i < NAT_RELAYS_MAX; i++)
+		members[1].distances[i] = (struct nat_distance){
+			{(uint8_t)i, 7}, (uint16_t)(i ? i : NAT_DISTANCE_MAX_MS)};
 }
 
 /* A desired state that is right; each test makes one thing wrong. */
@@ -164,6 +168,8 @@ static void test_wrong_desired(void **state)
 	assert_desired_refused();
 	members[0].filtering = NAT_BEHAVIOURS;
 	assert_desired_refused();
+	members[1].distances[3].rtt_ms = NAT_DISTANCE_MAX_MS + 1;
+	assert_desired_refused();
 	desired.virtual_prefix.length = 33;
 	assert_desired_refused();
 	desired.virtual_prefix = (struct addr_prefix){.length = 1};
@@ -223,6 +229,9 @@ static void make_state(void)
 	current.n_chosen_relays = 1;
 	SET_KEY(current.chosen_relays[0], 10);
 	current.mapping = NAT_ADDRESS_AND_PORT_DEPENDENT;
+	current.n_distances = 2;
+	current.distances[0] = (struct nat_distance){{1, 2, 3}, 20};
+	current.distances[1] = (struct nat_distance){{1, 2, 4}, 0};
 	current.n_public = 1;
 	current.public[0] = parse("198.51.100.5:7000");
 	current.n_relays = 2;
@@ -285,6 +294,8 @@ static void test_wrong_state(void **state)
 	current.candidates[0].kind = NAT_CANDIDATE_KINDS;
 	assert_state_refused();
 	SET_KEY(current.chosen_relays[0], 0);
+	assert_state_refused();
+	current.distances[1].rtt_ms = UINT16_MAX;
 	assert_state_refused();
 	current.public[0].port = 0;
 	assert_state_refused();

@@ -220,6 +220,87 @@ static void test_relays(void **state)
 	assert_relays("|   ");
 }
 
+static struct pair pair_list[MEMBERS_MAX];
+static struct pairs pairs;
+
+/* Where members[at] and we meet. */
+static void meet_at(size_t at, const char *names)
+{
+	struct pair *pair = &pair_list[pairs.n++];
+
+	memset(pair, 0, sizeof(*pair));
+	memcpy(pair->member, members[at].public_key, DATAPLANE_KEY_SIZE);
+	for (; names[pair->n_relays]; pair->n_relays++)
+		pair->relays[pair->n_relays][0] = (uint8_t)names[pair->n_relays];
+	pairs.list = pair_list;
+	input.pairs = &pairs;
+}
+
+static void test_pairs(void **state)
+{
+	(void)state;
+	pairs.n = 0;
+	desired.n_members = 3;
+	bind_at(&members[0], "CD");
+	bind_at(&members[1], "DC");
+	bind_at(&members[2], "BA");
+	meet_at(0, "BC"); /* between us, then its own as far as they are bound anyway */
+	meet_at(2, "DA");
+	assert_relays("ABDC|BCD DC DAB"); /* members[1] tells no distances */
+	input.n_chosen = 0;
+	assert_relays("BDAC|BCD DC DAB");
+	/* out of reach here, whatever the numbers say */
+	own.port_ipv6 = 0;
+	assert_relays("BAC|BC C AB");
+}
+
+/* Many relays, each the best for somebody: those for most of them are bound, and nobody is left
+ * without one. */
+static void test_bindings_are_bounded(void **state)
+{
+	enum { RELAYS = NAT_RELAYS_MAX, MEMBERS = 64 };
+	struct nat_relay *many = calloc(RELAYS, sizeof(*many));
+	struct nat_member *crowd = calloc(MEMBERS, sizeof(*crowd));
+	struct pair *met = calloc(MEMBERS, sizeof(*met));
+	struct dataplane_plan plan;
+
+	(void)state;
+	assert_true(many && crowd && met);
+	for (unsigned i = 0; i < RELAYS; i++)
+		make_relay(&many[i], (char)('A' + i), "203.0.113.1:9000");
+	for (unsigned i = 0; i < MEMBERS; i++) {
+		/* the later in the alphabet, the more members */
+		unsigned best = i < RELAYS ? i : RELAYS - 1 - i % 6;
+
+		crowd[i].public_key[0] = (uint8_t)(i + 1);
+		memcpy(met[i].member, crowd[i].public_key, DATAPLANE_KEY_SIZE);
+		met[i].n_relays = 2;
+		met[i].relays[0][0] = (uint8_t)('A' + best);
+		met[i].relays[1][0] = (uint8_t)('A' + (best + 1) % RELAYS);
+		bind_at(&crowd[i], i < RELAYS / 2 ? "CD" : "AB");
+	}
+	pairs = (struct pairs){MEMBERS, met};
+	input.pairs = &pairs;
+	desired = (struct nat_desired){.active = true,
+				       .n_relays = RELAYS,
+				       .relays = many,
+				       .n_members = MEMBERS,
+				       .members = crowd};
+	assert_int_equal(plan_make(&plan, &input), 0);
+	/* A and B are ours, K to P serve most; C and D where nothing else is shared */
+	assert_int_equal(plan.n_relays, PLAN_BINDINGS + 2);
+	for (unsigned i = 0; i < MEMBERS; i++) {
+		assert_true(plan.peers[i].n_relays > 0);
+		if (i >= RELAYS)
+			assert_memory_equal(plan.peers[i].relays[0], met[i].relays[0],
+					    DATAPLANE_KEY_SIZE);
+	}
+	dataplane_plan_clear(&plan);
+	free(many);
+	free(crowd);
+	free(met);
+}
+
 static void test_endpoints(void **state)
 {
 	struct dataplane_plan plan;
@@ -302,6 +383,8 @@ int main(void)
 		cmocka_unit_test_setup(test_left_out, setup),
 		cmocka_unit_test_setup(test_families, setup),
 		cmocka_unit_test_setup(test_relays, setup),
+		cmocka_unit_test_setup(test_pairs, setup),
+		cmocka_unit_test_setup(test_bindings_are_bounded, setup),
 		cmocka_unit_test_setup(test_endpoints, setup),
 		cmocka_unit_test_setup(test_inactive, setup),
 		cmocka_unit_test_setup(test_equal, setup),

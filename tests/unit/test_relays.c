@@ -66,6 +66,11 @@ static const struct story {
 	  {1000, {10, "sb"}, {20, "b"}, {90, ""}, "ab"},
 	  {2000, {10, "s"}, {20, "b"}, {90, ""}, "bc"},
 	  {3000, {10, ""}, {20, "b"}, {90, "b"}, "ab"}}},
+	{"away for tunnel and STUN alike, and back: no need to wait",
+	 {{0, {10, "b"}, {20, "b"}, {90, ""}, "ab"},
+	  {1000, {10, "f"}, {20, "b"}, {90, ""}, "bc"},
+	  {5000, {10, "s"}, {20, "b"}, {90, "b"}, "bc"},
+	  {9000, {10, ""}, {20, "b"}, {90, "b"}, "ab"}}},
 	{"all dead: kept, for want of others",
 	 {{0, {10, "b"}, {20, "b"}, {30, ""}, "ab"},
 	  {1000, {10, "f"}, {20, "f"}, {30, "f"}, "ab"},
@@ -152,6 +157,8 @@ static void test_many(void **state)
 	assert_int_equal(relays.chosen[0][0], 'A' + 14);
 	assert_int_equal(relays.chosen[1][0], 'A' + 12);
 	assert_int_equal(relays_due_us(&relays, START + CLOCK_SECOND), START + 60 * CLOCK_SECOND);
+	for (unsigned i = 0; i < NAT_RELAYS_MAX; i++)
+		assert_int_equal(relays_is_usable(&relays, START, &seen[i]), i % 2 == 0);
 }
 
 int main(void)

@@ -44,6 +44,11 @@ static void test_announcements(void **state)
 		in.n_relays = i % (NAT_MEMBER_RELAYS_MAX + 1);
 		memset(in.relays, 0, sizeof(in.relays));
 		memset(in.relays, 1, in.n_relays * DATAPLANE_KEY_SIZE);
+		in.n_distances = i % (NAT_RELAYS_MAX + 1);
+		memset(in.distances, 0, sizeof(in.distances));
+		for (size_t k = 0; k < in.n_distances; k++)
+			in.distances[k] = (struct nat_distance){
+				{(uint8_t)k, 1}, (uint16_t)(k * NAT_DISTANCE_MAX_MS / i)};
 		in.has_proof = i % 2;
 		in.proof = in.has_proof ? kira.proof : (struct invite_proof){.uses = 0};
 		in.backend = (enum dataplane_backend)(i % DATAPLANE_BACKEND_COUNT);
@@ -58,6 +63,8 @@ static void test_announcements(void **state)
 		assert_int_equal(sealed_announcement_unpack(&out, bytes, (size_t)n), 0);
 		assert_memory_equal(out.candidates, in.candidates, i * sizeof(in.candidates[0]));
 		assert_memory_equal(out.relays, in.relays, sizeof(in.relays));
+		assert_int_equal(out.n_distances, in.n_distances);
+		assert_memory_equal(out.distances, in.distances, sizeof(in.distances));
 		assert_string_equal(out.name, in.name);
 		assert_int_equal(out.has_proof, in.has_proof);
 		assert_memory_equal(&out.proof.invite_signature, &in.proof.invite_signature, 64);
@@ -68,11 +75,44 @@ static void test_announcements(void **state)
 	}
 }
 
+/* The longest that a member may say fits what is said. */
+static void test_the_longest_announcement(void **state)
+{
+	struct announcement in = person_announcement(&kira, &world);
+	uint8_t bytes[ANNOUNCEMENT_SAID_MAX];
+	ssize_t n;
+
+	(void)state;
+	memset(in.name, 'x', sizeof(in.name) - 1);
+	in.sequence = in.expires_s = UINT64_MAX;
+	in.generation = in.lease = UINT32_MAX;
+	in.number = UINT16_MAX;
+	in.n_candidates = DATAPLANE_CANDIDATES_MAX;
+	for (size_t i = 0; i < DATAPLANE_CANDIDATES_MAX; i++) {
+		addr_parse(&in.candidates[i].address, "[2001:db8::1]:65535");
+		in.candidates[i].kind = NAT_CANDIDATE_MAPPED;
+	}
+	in.n_relays = NAT_MEMBER_RELAYS_MAX;
+	in.n_distances = NAT_RELAYS_MAX;
+	for (size_t i = 0; i < NAT_RELAYS_MAX; i++)
+		in.distances[i].rtt_ms = NAT_DISTANCE_MAX_MS;
+	in.has_proof = true;
+	in.proof.generation = in.proof.uses = UINT32_MAX;
+	in.proof.expires_s = UINT64_MAX;
+	in.shared_length = CONTROL_SHARED_MAX;
+	in.left = true;
+	n = sealed_announcement_pack(&in, bytes, sizeof(bytes));
+	/* with the signature and its frame around it */
+	assert_in_range(n, 1, ANNOUNCEMENT_SAID_MAX - 80);
+}
+
 struct sample {
 	Lanrage__Control__Announcement said;
 	Lanrage__Control__Candidate candidates[DATAPLANE_CANDIDATES_MAX + 1];
 	Lanrage__Control__Candidate *list[DATAPLANE_CANDIDATES_MAX + 1];
 	ProtobufCBinaryData relays[NAT_MEMBER_RELAYS_MAX + 1];
+	Lanrage__Control__Distance distances[NAT_RELAYS_MAX + 1];
+	Lanrage__Control__Distance *distance_list[NAT_RELAYS_MAX + 1];
 	Lanrage__Control__InviteProof proof;
 };
 
@@ -99,6 +139,14 @@ static void sample(struct sample *s)
 	s->said.candidates = s->list;
 	for (size_t i = 0; i <= NAT_MEMBER_RELAYS_MAX; i++)
 		s->relays[i] = pb_view(ones, 32);
+	for (size_t i = 0; i <= NAT_RELAYS_MAX; i++) {
+		lanrage__control__distance__init(&s->distances[i]);
+		s->distances[i].relay = pb_view(ones, NAT_RELAY_ID_SIZE);
+		s->distances[i].rtt_ms = NAT_DISTANCE_MAX_MS;
+		s->distance_list[i] = &s->distances[i];
+	}
+	s->said.n_distances = NAT_RELAYS_MAX;
+	s->said.distances = s->distance_list;
 	s->said.n_relays = 2;
 	s->said.relays = s->relays;
 	s->proof.invite_key = pb_view(ones, 32);
@@ -156,6 +204,9 @@ static void test_each_field_of_an_announcement(void **state)
 	WRONG(said.n_relays, NAT_MEMBER_RELAYS_MAX + 1);
 	WRONG(relays[1].len, 31);
 	WRONG(relays[1].data, zeros);
+	WRONG(said.n_distances, NAT_RELAYS_MAX + 1);
+	WRONG(distances[15].relay.len, NAT_RELAY_ID_SIZE - 1);
+	WRONG(distances[15].rtt_ms, NAT_DISTANCE_MAX_MS + 1);
 	WRONG(proof.invite_key.len, 0);
 	WRONG(proof.host_signature.len, 63);
 	WRONG(proof.invite_signature.len, 65);
@@ -259,6 +310,7 @@ static void test_signed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_longest_announcement),
 		cmocka_unit_test(test_announcements),
 		cmocka_unit_test(test_each_field_of_an_announcement),
 		cmocka_unit_test(test_secrets),
