@@ -488,6 +488,29 @@ static bool is_better(const struct path *path, const struct path *active)
 	       score + score / 5 + BETTER_LEAD_US < own;
 }
 
+/* From relay to relay, as the plan wants it. PATH_NONE: it has nothing to say. */
+static ptrdiff_t planned_relay(const struct path *paths, size_t count, const struct path *active,
+			       uint64_t now_us)
+{
+	ptrdiff_t best = PATH_NONE;
+
+	if (active->kind != DATAPLANE_PATH_RELAY || active->first)
+		return PATH_NONE;
+	for (size_t i = 0; i < count; i++) {
+		const struct path *path = &paths[i];
+
+		if (path->kind != DATAPLANE_PATH_RELAY || !path->planned)
+			continue;
+		if (path->first && is_ripe(path, now_us) &&
+		    (!active->planned || path_score(path) < path_score(active) + BETTER_LEAD_US))
+			return (ptrdiff_t)i;
+		if (!active->planned && is_steady(path) &&
+		    (best == PATH_NONE || path_score(path) < path_score(&paths[best])))
+			best = (ptrdiff_t)i;
+	}
+	return best;
+}
+
 struct path_choice path_choose(const struct path *paths, size_t count, ptrdiff_t active,
 			       uint64_t optimised_us, uint64_t now_us)
 {
@@ -504,6 +527,12 @@ struct path_choice path_choose(const struct path *paths, size_t count, ptrdiff_t
 		return (struct path_choice){best, active == PATH_NONE ? PATH_FIRST : PATH_LOST};
 	}
 	best = best_of(paths, count, active, now_us, is_ripe);
+	if (best == PATH_NONE || paths[best].kind == DATAPLANE_PATH_RELAY) {
+		ptrdiff_t planned = planned_relay(paths, count, &paths[active], now_us);
+
+		if (planned != PATH_NONE)
+			return (struct path_choice){planned, PATH_PLANNED};
+	}
 	if (best == PATH_NONE || preference(&paths[best]) >= preference(&paths[active]))
 		return keep;
 	if (paths[active].kind == DATAPLANE_PATH_RELAY && paths[best].kind == DATAPLANE_PATH_DIRECT)
@@ -523,7 +552,7 @@ const char *path_reason_text(enum path_reason reason)
 		[PATH_KEEP] = "no change",	   [PATH_FIRST] = "first to answer",
 		[PATH_LOST] = "no answer",	   [PATH_UPGRADE] = "direct works",
 		[PATH_FOLLOW] = "it moved",	   [PATH_HEALED] = "works again",
-		[PATH_BETTER] = "measures better",
+		[PATH_BETTER] = "measures better", [PATH_PLANNED] = "the plan names it",
 	};
 
 	return texts[reason];

@@ -10,6 +10,10 @@
  * steady (path_reported_silent). After an alarm (an address changed, here or there) one missed
  * probe does.
  *
+ * Relays. Which of them is between the two ends is the plan's to say: it names the best first, and
+ * both ends agree on it. That one is taken as long as it measures no worse than the one in use; and
+ * one that the plan names no more (it drains, or is gone for others) is left for any other.
+ *
  * Holes. A path may pass probes and lose long packets. Each probe brings how many packets of each
  * class of length arrived; where some were sent and none came, the path has a hole and does not
  * count as working until a probe of that length is answered.
@@ -62,6 +66,7 @@ struct path {
 	struct addr endpoint;	 /* direct only */
 	struct relaylink *relay; /* relay only; borrowed */
 	bool planned;		 /* the plan in force names it */
+	bool first;		 /* relay: as the first of the peer's relays */
 	bool usable;		 /* direct: always; relay: bound there, and so is the peer */
 	bool heard;		 /* an authenticated packet came this way since it last died */
 	uint64_t proven_us;	 /* last proof of both directions; 0: none */
@@ -113,6 +118,7 @@ enum path_reason {
 	PATH_UPGRADE, /* direct instead of a relay */
 	PATH_HEALED,  /* back to one that had died */
 	PATH_BETTER,  /* clearly better measured */
+	PATH_PLANNED, /* the plan prefers this relay, or names the active one no more */
 	PATH_REASONS,
 };
 struct path_choice {

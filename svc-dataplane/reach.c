@@ -168,15 +168,17 @@ static void plan_direct(struct peer *peer, uint64_t now_us, const struct addr *e
 		path->planned = true;
 }
 
-static void plan_relay(struct peer *peer, uint64_t now_us, const uint8_t *key)
+static void plan_relay(struct peer *peer, uint64_t now_us, const uint8_t *key, bool first)
 {
 	struct relaylink *relay = relaylink_find(peer->tunnel.context, key);
 	struct path *path = relay ? find_relay(peer, relay) : NULL;
 
 	if (!path && relay)
 		path = add_path(peer, now_us, relay, NULL, DATAPLANE_ORIGIN_PLAN);
-	if (path)
+	if (path) {
 		path->planned = true;
+		path->first = first;
+	}
 }
 
 /* The plan no longer names them and nothing speaks for them. */
@@ -193,13 +195,13 @@ int reach_set_plan(struct peer *peer, uint64_t now_us, const struct dataplane_pe
 	size_t before = peer->next_path_id;
 
 	for (size_t i = 0; i < peer->n_paths; i++)
-		peer->paths[i].planned = false;
+		peer->paths[i].planned = peer->paths[i].first = false;
 	if (plan && reserve_paths(peer, plan->n_candidates + plan->n_relays + PEER_SPARE_PATHS) < 0)
 		return -ENOMEM;
 	/* Known ones are marked before new ones are added, which may push out unmarked ones. */
 	for (int round = 0; plan && round < 2; round++) {
 		for (size_t i = 0; i < plan->n_relays; i++)
-			plan_relay(peer, now_us, plan->relays[i]);
+			plan_relay(peer, now_us, plan->relays[i], i == 0);
 		for (size_t i = 0; i < plan->n_candidates; i++)
 			plan_direct(peer, now_us, &plan->candidates[i]);
 	}
@@ -232,8 +234,14 @@ void reach_drop_relay(struct peer *peer, const struct relaylink *relay)
 
 bool reach_uses_relay(const struct peer *peer, const struct relaylink *relay)
 {
-	return peer->active != PATH_NONE && peer->paths[peer->active].relay == relay &&
-	       peer->paths[peer->active].state == DATAPLANE_PATH_WORKING;
+	for (size_t i = 0; i < peer->n_paths; i++) {
+		const struct path *path = &peer->paths[i];
+
+		if (path->relay == relay && path->state == DATAPLANE_PATH_WORKING &&
+		    (is_active(peer, path) || path->peer_active))
+			return true;
+	}
+	return false;
 }
 
 void reach_relay_changed(struct peer *peer, uint64_t now_us, const struct relaylink *relay)
@@ -390,7 +398,7 @@ static void switch_path(struct peer *peer, uint64_t now_us, ptrdiff_t to, enum p
 	peer->active = to;
 	peer->second = PATH_NONE;
 	peer->paths_changed_us = now_us;
-	if (reason >= PATH_UPGRADE)
+	if (reason >= PATH_UPGRADE && reason != PATH_PLANNED)
 		peer->optimised_us = now_us;
 	context_changed(peer->tunnel.context, DATAPLANE_EVENT_PEER, tunnel_key(&peer->tunnel));
 }

@@ -37,6 +37,7 @@ void reach_drop_relay(struct peer *peer, const struct relaylink *relay);
 void reach_relay_changed(struct peer *peer, uint64_t now_us, const struct relaylink *relay);
 /* A relay says the peer is not bound there. */
 void reach_unbound(struct peer *peer, uint64_t now_us, const struct relaylink *relay);
+/* Data goes along it, ours or the peer's. */
 bool reach_uses_relay(const struct peer *peer, const struct relaylink *relay);
 /* The peer is back: whatever does not work is to be tried again, quickly. */
 void reach_retry(struct peer *peer, uint64_t now_us);

@@ -577,14 +577,26 @@ void sim_party(struct sim_node *node, const struct sim_peer *peers, size_t count
 	node->due_us = 0;
 }
 
-static void plan_relays(struct sim_node *node, struct dataplane_plan *plan)
+static const char *relays_of(const struct sim_plan *wish)
+{
+	static const char all[SIM_RELAYS + 1] = "12";
+
+	return wish->relays ? wish->relays : all;
+}
+
+static void plan_relays(struct sim_node *node, struct dataplane_plan *plan,
+			const struct sim_plan *wish)
 {
 	struct simnet *net = node->net;
 
-	plan->n_relays = net->n_relays;
-	for (size_t i = 0; i < net->n_relays; i++) {
-		struct dataplane_relay *relay = &plan->relays[i];
+	plan->n_relays = 0;
+	for (const char *name = relays_of(wish); *name; name++) {
+		struct dataplane_relay *relay = &plan->relays[plan->n_relays];
+		size_t i = (size_t)(*name - '1');
 
+		if (i >= net->n_relays)
+			continue;
+		plan->n_relays++;
 		memcpy(relay->public_key, net->relays[i]->key, 32);
 		snprintf(relay->name, sizeof(relay->name), "r%zu", i + 1);
 		relay->n_endpoints = 1;
@@ -606,8 +618,10 @@ static void plan_peer(const struct simnet *net, struct dataplane_peer_plan *peer
 		assert(result == 0);
 		(void)result;
 	}
-	for (size_t i = 0; wish->with_relays && i < net->n_relays; i++)
-		memcpy(peer->relays[peer->n_relays++], net->relays[i]->key, 32);
+	for (const char *name = relays_of(wish); wish->with_relays && *name; name++) {
+		if ((size_t)(*name - '1') < net->n_relays)
+			memcpy(peer->relays[peer->n_relays++], net->relays[*name - '1']->key, 32);
+	}
 }
 
 void sim_plan(struct sim_node *node, const struct sim_plan *plans, size_t count)
@@ -624,7 +638,7 @@ void sim_plan(struct sim_node *node, const struct sim_plan *plans, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		plan_peer(node->net, &peers[i], &plans[i]);
 		if (plans[i].with_relays)
-			plan_relays(node, &plan);
+			plan_relays(node, &plan, &plans[i]);
 	}
 	result = engine_set_plan(node->engine, node->net->now_us, &plan);
 	assert(result == 0);

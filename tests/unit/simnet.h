@@ -125,11 +125,13 @@ struct sim_peer {
 	const uint8_t *psk;
 };
 void sim_party(struct sim_node *node, const struct sim_peer *peers, size_t count);
-/* candidates: texts; relays: all of the net's when with_relays. */
+/* candidates: texts; relays: the net's when with_relays, of them (all when NULL) "21": the second,
+ * then the first. */
 struct sim_plan {
 	const struct sim_node *node;
 	const char *candidates[4];
 	bool with_relays;
+	const char *relays;
 };
 void sim_plan(struct sim_node *node, const struct sim_plan *plans, size_t count);
 /* Both know each other, each with the other's present address as the one candidate. */

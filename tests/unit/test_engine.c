@@ -833,6 +833,132 @@ static void test_late_joiner(void **unused)
 	sim_deinit(&net);
 }
 
+/*  a ---- r1 (20 ms) ---- b      Two relays and no direct way. */
+/*   \---- r2 (30 ms) ----/                                      */
+struct two_relays {
+	struct simnet net;
+	struct sim_node *a, *b;
+	struct sim_relay *r1, *r2;
+	struct sim_stream *there, *back;
+};
+
+static uint64_t two_relays_hook(struct simnet *net, const struct addr *from, const struct addr *to,
+				const uint8_t *bytes, size_t length)
+{
+	const struct two_relays *two = net->data;
+
+	(void)bytes;
+	(void)length;
+	if (addr_equal(from, &two->r1->address) || addr_equal(to, &two->r1->address))
+		return 10 * MS;
+	return 15 * MS;
+}
+
+/* The plan of both: "12" r1, then r2. */
+static void two_relays_plan(struct two_relays *two, const char *relays)
+{
+	const struct sim_plan to_b = {.node = two->b, .with_relays = true, .relays = relays};
+	const struct sim_plan to_a = {.node = two->a, .with_relays = true, .relays = relays};
+
+	sim_plan(two->a, &to_b, 1);
+	sim_plan(two->b, &to_a, 1);
+}
+
+static void two_relays_start(struct two_relays *two)
+{
+	*two = (struct two_relays){0};
+	sim_init(&two->net);
+	two->net.hook = two_relays_hook;
+	two->net.data = two;
+	two->a = sim_node_new(&two->net, 1, "203.0.113.1:1000");
+	two->b = sim_node_new(&two->net, 2, "203.0.113.2:2000");
+	two->a->doubling = two->b->doubling = DATAPLANE_DOUBLING_OFF;
+	two->r1 = sim_relay_new(&two->net, "198.51.100.1:7777");
+	two->r2 = sim_relay_new(&two->net, "198.51.100.2:7777");
+	sim_meet(two->a, two->b, false, true);
+	sim_run(&two->net, 5 * S);
+	two->there = sim_stream_start(two->a, two->b, 10 * MS, 3600 * S);
+	two->back = sim_stream_start(two->b, two->a, 10 * MS, 3600 * S);
+	sim_run(&two->net, 5 * S);
+}
+
+static void assert_over(struct two_relays *two, const struct sim_relay *relay)
+{
+	struct sim_view a = sim_look(two->a, two->b), b = sim_look(two->b, two->a);
+
+	assert_connected(two->a, two->b, DATAPLANE_PATH_RELAY);
+	assert_connected(two->b, two->a, DATAPLANE_PATH_RELAY);
+	assert_memory_equal(a.path.relay, relay->key, 32);
+	assert_memory_equal(b.path.relay, relay->key, 32);
+}
+
+/* What the plan prefers is taken; what it names no more is left; and nothing is lost by it. */
+static void test_relay_by_plan(void **unused)
+{
+	static const char *const plans[] = {"12", "2", "21", "1", "12"};
+	struct two_relays two;
+
+	(void)unused;
+	two_relays_start(&two);
+	assert_over(&two, two.r1);
+	for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
+		two_relays_plan(&two, plans[i]);
+		sim_run(&two.net, 20 * S);
+		/* r2 measures 20 ms more: no reason to go there as long as r1 is named */
+		assert_over(&two, strchr(plans[i], '1') ? two.r1 : two.r2);
+	}
+	two.there->on = two.back->on = false;
+	sim_run(&two.net, 1 * S);
+	assert_int_equal(lost(two.there) + lost(two.back), 0);
+	assert_int_equal(two.there->duplicates + two.back->duplicates, 0);
+	sim_deinit(&two.net);
+}
+
+/* One plan comes before the other: whoever is first there is bound at both until the other is. */
+static void test_relay_by_plan_of_one(void **unused)
+{
+	struct two_relays two;
+	struct sim_plan plan;
+
+	(void)unused;
+	two_relays_start(&two);
+	plan = (struct sim_plan){.node = two.b, .with_relays = true, .relays = "2"};
+	sim_plan(two.a, &plan, 1);
+	sim_run(&two.net, 25 * S);
+	assert_memory_equal(sim_look(two.a, two.b).path.relay, two.r2->key, 32);
+	assert_memory_equal(sim_look(two.b, two.a).path.relay, two.r1->key, 32);
+	plan.node = two.a;
+	sim_plan(two.b, &plan, 1);
+	sim_run(&two.net, 25 * S);
+	assert_over(&two, two.r2);
+	two.there->on = two.back->on = false;
+	sim_run(&two.net, 1 * S);
+	assert_int_equal(lost(two.there) + lost(two.back), 0);
+	sim_deinit(&two.net);
+}
+
+/* The relay in use dies: the spare has the game within a second; it comes back, and is used. */
+static void test_relay_dies(void **unused)
+{
+	struct two_relays two;
+
+	(void)unused;
+	two_relays_start(&two);
+	two.there->longest_gap_us = two.back->longest_gap_us = 0;
+	two.r1->off = true;
+	sim_run(&two.net, 3 * S);
+	assert_over(&two, two.r2);
+	assert_in_range(two.there->longest_gap_us, 0, 1 * S);
+	assert_in_range(two.back->longest_gap_us, 0, 1 * S);
+	two.there->longest_gap_us = two.back->longest_gap_us = 0;
+	memset(two.r1->members, 0, sizeof(two.r1->members));
+	two.r1->off = false;
+	sim_run(&two.net, 60 * S);
+	assert_over(&two, two.r1);
+	assert_in_range(two.there->longest_gap_us, 0, 100 * MS);
+	sim_deinit(&two.net);
+}
+
 static void test_relay_states(void **unused)
 {
 	struct simnet net;
@@ -1188,6 +1314,9 @@ int main(void)
 		cmocka_unit_test(test_hour),
 		cmocka_unit_test(test_punch),
 		cmocka_unit_test(test_late_joiner),
+		cmocka_unit_test(test_relay_by_plan),
+		cmocka_unit_test(test_relay_by_plan_of_one),
+		cmocka_unit_test(test_relay_dies),
 		cmocka_unit_test(test_relay_states),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_ping),

@@ -276,16 +276,35 @@ static struct path make_path(const struct made *made)
 	return path;
 }
 
+struct choice {
+	const char *name;
+	struct made paths[3];
+	ptrdiff_t active;
+	uint64_t optimised_ago_us;
+	ptrdiff_t expected;
+	enum path_reason reason;
+};
+
+static void check_choice(const struct choice *expected, unsigned planned, unsigned first)
+{
+	struct path paths[3];
+	struct path_choice choice;
+	size_t count = 0;
+
+	for (; count < 3 && expected->paths[count].look != NONE; count++) {
+		paths[count] = make_path(&expected->paths[count]);
+		paths[count].first = count + 1 == first;
+		paths[count].planned = paths[count].first || count + 1 == planned;
+	}
+	choice = path_choose(paths, count, expected->active, NOW - expected->optimised_ago_us, NOW);
+	if (choice.path != expected->expected || choice.reason != expected->reason)
+		fail_msg("%s: path %d (%s)", expected->name, (int)choice.path,
+			 path_reason_text(choice.reason));
+}
+
 static void test_choice(void **unused)
 {
-	static const struct {
-		const char *name;
-		struct made paths[3];
-		ptrdiff_t active;
-		uint64_t optimised_ago_us;
-		ptrdiff_t expected;
-		enum path_reason reason;
-	} cases[] = {
+	static const struct choice cases[] = {
 		{"nothing", {{0}}, -1, 60 * S, -1, PATH_KEEP},
 		{"the only one", {{RELAY, GOOD, 50}}, -1, 60 * S, 0, PATH_FIRST},
 		{"the first heard", {{DIRECT, HEARD, 0}}, -1, 60 * S, 0, PATH_FIRST},
@@ -401,19 +420,88 @@ static void test_choice(void **unused)
 	};
 
 	(void)unused;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct path paths[3];
-		struct path_choice choice;
-		size_t count = 0;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		check_choice(&cases[i], 0, 0);
+}
 
-		for (; count < 3 && cases[i].paths[count].look != NONE; count++)
-			paths[count] = make_path(&cases[i].paths[count]);
-		choice = path_choose(paths, count, cases[i].active, NOW - cases[i].optimised_ago_us,
-				     NOW);
-		if (choice.path != cases[i].expected || choice.reason != cases[i].reason)
-			fail_msg("%s: path %d (%s)", cases[i].name, (int)choice.path,
-				 path_reason_text(choice.reason));
-	}
+static void test_choice_by_plan(void **unused)
+{
+	static const struct {
+		unsigned planned, first; /* counted from 1; 0: none */
+		struct choice choice;
+	} cases[] = {
+		{1,
+		 2,
+		 {"the preferred one, at once",
+		  {{RELAY, GOOD, 50}, {RELAY, GOOD, 48}},
+		  0,
+		  0,
+		  1,
+		  PATH_PLANNED}},
+		{1,
+		 2,
+		 {"not when it measures worse",
+		  {{RELAY, GOOD, 50}, {RELAY, GOOD, 60}},
+		  0,
+		  0,
+		  0,
+		  PATH_KEEP}},
+		{1,
+		 2,
+		 {"nor before it answers",
+		  {{RELAY, GOOD, 50}, {RELAY, YOUNG, 20}},
+		  0,
+		  0,
+		  0,
+		  PATH_KEEP}},
+		{2,
+		 1,
+		 {"not away from it, but for one much better",
+		  {{RELAY, GOOD, 80}, {RELAY, GOOD, 50}},
+		  0,
+		  31 * S,
+		  1,
+		  PATH_BETTER}},
+		{2,
+		 1,
+		 {"not away from it for one a little better",
+		  {{RELAY, GOOD, 60}, {RELAY, GOOD, 50}},
+		  0,
+		  31 * S,
+		  0,
+		  PATH_KEEP}},
+		{3,
+		 2,
+		 {"named no more: to the spare",
+		  {{RELAY, GOOD, 20}, {RELAY, YOUNG, 30}, {RELAY, GOOD, 90}},
+		  0,
+		  0,
+		  2,
+		  PATH_PLANNED}},
+		{0,
+		 2,
+		 {"named no more, but there is no other",
+		  {{RELAY, GOOD, 20}, {RELAY, DEAD, 90}},
+		  0,
+		  0,
+		  0,
+		  PATH_KEEP}},
+		{0,
+		 2,
+		 {"direct stays", {{DIRECT, GOOD, 50}, {RELAY, GOOD, 40}}, 0, 0, 0, PATH_KEEP}},
+		{1,
+		 2,
+		 {"upgrade all the same",
+		  {{RELAY, GOOD, 50}, {RELAY, GOOD, 40}, {DIRECT, GOOD, 50}},
+		  0,
+		  0,
+		  2,
+		  PATH_UPGRADE}},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		check_choice(&cases[i].choice, cases[i].planned, cases[i].first);
 }
 
 /* A path that comes and goes must answer ever longer before it gets the data back. */
@@ -444,6 +532,7 @@ int main(void)
 		cmocka_unit_test(test_block),
 		cmocka_unit_test(test_probe_schedule),
 		cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_choice_by_plan),
 		cmocka_unit_test(test_flapping),
 	};
 
