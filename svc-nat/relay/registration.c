@@ -32,6 +32,7 @@ struct registration {
 	uint8_t identity[crypto_sign_PUBLICKEYBYTES];
 	uint8_t secret[crypto_sign_SECRETKEYBYTES];
 	enum state state;
+	bool leaving;		  /* whatever is said to the server says so */
 	bool away_said;		  /* once is enough until it has been there again */
 	uint64_t request_id;	  /* the last one used, whose answer is awaited */
 	struct loop_timer due;	  /* the next RelayRegister */
@@ -90,7 +91,7 @@ static void announce(void *data)
 	memcpy(frame.relay_register.region, config->region, sizeof(config->region));
 	registration->ops->load(registration->data, &frame.relay_register.load_permille,
 				&frame.relay_register.members);
-	frame.relay_register.draining = registration->state == DRAINING;
+	frame.relay_register.draining = registration->leaving;
 	ask(registration, &frame);
 }
 
@@ -140,7 +141,7 @@ static void on_welcome(struct registration *registration,
 
 static void on_done(struct registration *registration)
 {
-	if (registration->state == DRAINING) {
+	if (registration->leaving) {
 		set_state(registration, DRAINED, "");
 		return;
 	}
@@ -166,7 +167,7 @@ static void dispatch(struct registration *registration, const struct rendezvous_
 		return;
 	}
 	if (frame->type == RENDEZVOUS_REVOKED && frame->request_id == 0 &&
-	    (registration->state == WELCOME || registration->state == REGISTERED))
+	    registration->state >= WELCOME)
 		registration->ops->revoked(registration->data, frame->revoked.revocations,
 					   frame->revoked.n_revocations);
 	/* Whatever else is pushed concerns members. */
@@ -268,6 +269,7 @@ bool registration_drain(struct registration *registration)
 	if (registration->state != REGISTERED && registration->state != WELCOME)
 		return false;
 	loop_timer_stop(&registration->due);
+	registration->leaving = true;
 	set_state(registration, DRAINING, "stopping");
 	announce(registration);
 	return true;

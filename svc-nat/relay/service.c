@@ -15,9 +15,12 @@
 
 #define SAVE_MS 15000
 /* Even without changes: the file's age counts as the members'. */
-#define SAVE_IDLE_US (60 * CLOCK_SECOND)
-#define DRAIN_MS     500
-#define MBIT_BYTES   (1000000 / 8)
+#define SAVE_IDLE_US   (60 * CLOCK_SECOND)
+#define TELL_MS	       500  /* the server, that members should go elsewhere */
+#define DRAIN_LEAST_MS 3000 /* they hear of it within a second, and have a spare */
+#define DRAIN_MOST_MS  7000
+#define QUIET_MS       1000 /* nothing forwarded for this long: they have gone */
+#define MBIT_BYTES     (1000000 / 8)
 
 struct relay {
 	struct loop loop;
@@ -310,18 +313,39 @@ static void drain_over(void *data)
 	*(bool *)data = true;
 }
 
-/* Members are still served while the server is told, half a second at most. */
-static void drain(struct relay *relay)
+/* Runs on for so long, or until the server knows. */
+static void run_for(struct relay *relay, uint64_t ms, bool until_drained)
 {
 	struct loop_timer limit = {0};
 	bool over = false;
 
-	if (!registration_drain(relay->registration))
-		return;
-	loop_timer_start(&relay->loop, &limit, DRAIN_MS, 0, drain_over, &over);
-	while (!over && !registration_drained(relay->registration))
+	loop_timer_start(&relay->loop, &limit, ms, 0, drain_over, &over);
+	while (!over && !(until_drained && registration_drained(relay->registration)))
 		uv_run(&relay->loop.uv, UV_RUN_ONCE);
 	loop_timer_stop(&limit);
+}
+
+/* The server is told, and tells the members; they are served until they have gone, as far as that
+ * can be seen. */
+static void drain(struct relay *relay)
+{
+	struct forward_stats before, now;
+	uint64_t served_ms = 0;
+
+	if (!registration_drain(relay->registration))
+		return;
+	run_for(relay, TELL_MS, true);
+	packetloop_with(relay->packets, take_stats, &now);
+	if (now.members == 0)
+		return;
+	log_info("relay: draining, %u members", now.members);
+	do {
+		before = now;
+		run_for(relay, QUIET_MS, false);
+		served_ms += QUIET_MS;
+		packetloop_with(relay->packets, take_stats, &now);
+	} while (served_ms < DRAIN_LEAST_MS ||
+		 (served_ms < DRAIN_MOST_MS && now.forwarded != before.forwarded));
 }
 
 static void stop(struct relay *relay)
