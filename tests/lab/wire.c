@@ -9,7 +9,11 @@
  * begins with "ok" or "error":
  *
  *     set up|down|both KEY VALUE [KEY VALUE ...]
+ *     far up|down|both ADDRESS MS
  *     get up|down
+ *
+ * `far` makes the way from and to one IPv4 address longer than the rest, by MS more on top of the
+ * delay: places are not all equally far from each other.
  *
  *     key         unit    meaning default delay_ms    ms      time every packet spends in the wire
  * 0 jitter_ms   ms      uniform within +/- this around delay_ms                              0
@@ -33,6 +37,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
@@ -57,6 +62,7 @@
 #define QUEUE_FRAMES_MAX 32768 /* per direction: 50 MB, 0.4 s at 1 Gbit/s of full frames */
 #define BATCH		 64    /* frames read from one device before the other has its turn */
 #define CLIENTS_MAX	 16
+#define FAR_MAX		 32 /* addresses with a delay of their own */
 #define ETHERNET_HEADER	 14
 #define NS_PER_MS	 1000000.0
 #define NS_PER_S	 1000000000ull
@@ -74,6 +80,13 @@ struct settings {
 	double max_size, reorder, blackhole;
 };
 
+/* A way that is longer than the others; order holds within it. */
+struct far {
+	uint8_t address[4];
+	double more_ms;
+	uint64_t last_due_ns;
+};
+
 struct counters {
 	uint64_t frames, bytes, lost, overflowed, oversized, blackholed;
 };
@@ -86,6 +99,8 @@ struct direction {
 	struct counters counters;
 	uint64_t busy_until_ns; /* when the limited rate has sent all it accepted */
 	uint64_t last_due_ns;
+	size_t n_far;
+	struct far far[FAR_MAX];
 	uint64_t arrivals;
 	size_t queued;
 	struct frame *queue[QUEUE_FRAMES_MAX];
@@ -222,19 +237,41 @@ static uint64_t rate_departure(struct direction *d, size_t len, uint64_t now)
 	return d->busy_until_ns;
 }
 
-static uint64_t delayed(struct direction *d, uint64_t departure)
+static struct far *far_find(struct direction *d, const uint8_t *address)
+{
+	for (size_t i = 0; i < d->n_far; i++)
+		if (!memcmp(d->far[i].address, address, 4))
+			return &d->far[i];
+	return NULL;
+}
+
+/* The frame's way, if it is a longer one; the frame holds a whole IP header. */
+static struct far *far_of(struct direction *d, const struct frame *f)
+{
+	const uint8_t *ip = f->data + ETHERNET_HEADER;
+	struct far *far;
+
+	if (d->n_far == 0 || f->data[12] != 8 || f->data[13] != 0)
+		return NULL;
+	far = far_find(d, ip + 16);
+	return far ? far : far_find(d, ip + 12);
+}
+
+static uint64_t delayed(struct direction *d, const struct frame *f, uint64_t departure)
 {
 	const struct settings *s = &d->settings;
-	double delay_ms = s->delay_ms;
+	struct far *far = far_of(d, f);
+	uint64_t *last_due_ns = far ? &far->last_due_ns : &d->last_due_ns;
+	double delay_ms = s->delay_ms + (far ? far->more_ms : 0);
 	uint64_t due;
 
 	if (s->jitter_ms > 0)
 		delay_ms += (2 * random_unit() - 1) * s->jitter_ms;
 	due = departure + (delay_ms > 0 ? (uint64_t)(delay_ms * NS_PER_MS) : 0);
-	if (s->reorder <= 0 && due < d->last_due_ns && d->queued)
-		due = d->last_due_ns;
-	if (due > d->last_due_ns)
-		d->last_due_ns = due;
+	if (s->reorder <= 0 && due < *last_due_ns && d->queued)
+		due = *last_due_ns;
+	if (due > *last_due_ns)
+		*last_due_ns = due;
 	return due;
 }
 
@@ -260,7 +297,7 @@ static bool direction_admit(struct direction *d, struct frame *f, uint64_t now)
 		++*drop;
 		return false;
 	}
-	f->due_ns = delayed(d, departure);
+	f->due_ns = delayed(d, f, departure);
 	f->number = d->arrivals++;
 	return true;
 }
@@ -363,6 +400,40 @@ static bool command_set(const char *which, char **cursor)
 	return true;
 }
 
+static bool far_set(struct direction *d, const struct in_addr *address, double more_ms)
+{
+	struct far *far = far_find(d, (const uint8_t *)address);
+
+	if (!far && d->n_far == FAR_MAX)
+		return false;
+	if (!far) {
+		far = &d->far[d->n_far++];
+		memset(far, 0, sizeof(*far));
+		memcpy(far->address, address, sizeof(far->address));
+	}
+	far->more_ms = more_ms;
+	return true;
+}
+
+static bool command_far(const char *which, char **cursor)
+{
+	const char *address = strtok_r(NULL, " \n", cursor), *more = strtok_r(NULL, " \n", cursor);
+	bool both = !strcmp(which, "both");
+	struct in_addr parsed;
+	double more_ms;
+	char *end;
+
+	if (!address || !more || inet_pton(AF_INET, address, &parsed) != 1)
+		return false;
+	more_ms = strtod(more, &end);
+	if (*end || !(more_ms >= 0 && more_ms < 1e6))
+		return false;
+	if (!both && strcmp(which, "up") != 0 && strcmp(which, "down") != 0)
+		return false;
+	return (!(both || !strcmp(which, "up")) || far_set(&up, &parsed, more_ms)) &&
+	       (!(both || !strcmp(which, "down")) || far_set(&down, &parsed, more_ms));
+}
+
 static int describe(const struct direction *d, char *out, size_t size)
 {
 	const struct settings *s = &d->settings;
@@ -397,9 +468,12 @@ static void client_serve(int fd)
 		len = describe(strcmp(which, "up") ? &down : &up, answer, sizeof(answer));
 	else if (verb && which && !strcmp(verb, "set") && command_set(which, &cursor))
 		len = snprintf(answer, sizeof(answer), "ok\n");
+	else if (verb && which && !strcmp(verb, "far") && command_far(which, &cursor))
+		len = snprintf(answer, sizeof(answer), "ok\n");
 	else
 		len = snprintf(answer, sizeof(answer),
-			       "error: use 'set up|down|both KEY VALUE ...' or 'get up|down'\n");
+			       "error: use 'set up|down|both KEY VALUE ...', 'far up|down|both "
+			       "ADDRESS MS' or 'get up|down'\n");
 	if (send(fd, answer, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) != len)
 		close(fd);
 }

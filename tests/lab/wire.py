@@ -61,6 +61,10 @@ class Wire:
         of IP), blackhole; frames already in the wire keep their time."""
         control(self.control_path, f"set {direction} {settings_words(settings)}")
 
+    def far(self, address, more_ms, direction="both"):
+        """Makes the way from and to one IPv4 address longer, by so much in each direction."""
+        control(self.control_path, f"far {direction} {address} {more_ms:g}")
+
     def get(self, direction):
         """Settings and counters of one direction as a dict of numbers."""
         words = control(self.control_path, f"get {direction}").split()

@@ -275,6 +275,15 @@ def test_delay_is_what_was_asked_for_in_each_direction(lab):
     assert 40 <= min(result.rtts_ms) < 40 + bare + 1.5
 
 
+def test_one_address_is_farther_than_the_others(lab):
+    x, y, a = lab.public("x"), lab.public("y"), lab.behind("a", nat="symmetric-random", delay_ms=5)
+    a.wire.far(x.addr4, 20)
+    assert min(ping(a, x.addr4).values()) >= 50
+    assert 10 <= min(ping(a, y.addr4).values()) < 50
+    a.wire.far(x.addr4, 0)
+    assert min(ping(a, x.addr4).values()) < 50
+
+
 def test_jitter_spreads_the_delay_and_reorders_only_when_asked(lab):
     x, a = lab.public("x"), lab.public("a")
     a.wire.set(delay_ms=20, jitter_ms=10, direction="up")
