@@ -115,7 +115,8 @@ MODULES := common/service.c $(filter-out $(NOT_IN_ARCHIVE),$(sort $(foreach p,$(
 PROTOS  := $(notdir $(basename $(wildcard proto/*.proto)))
 UNIT    := $(notdir $(basename $(wildcard tests/unit/test_*.c)))
 FUZZ    := $(notdir $(basename $(wildcard tests/fuzz/fuzz_*.c)))
-TEST_TOOLS := $(addprefix $(BUILD)/tests/,wire rendezvous-client dataplane-client)
+TEST_TOOLS := $(addprefix $(BUILD)/tests/,wire rendezvous-client dataplane-client \
+	relay-pairs)
 TEST_LIBS  = $(call pkg,$(LIBS_BUS) $(LIBS_SERVER) libmnl jansson libcurl) $(NNG) -lb2 -lcap-ng \
 	-lcivetweb -lpthread
 
@@ -193,6 +194,7 @@ $(BUILD)/tests/rendezvous-client: $(BUILD)/obj/tests/scenario/rendezvous_client.
 $(BUILD)/tests/dataplane-client: $(BUILD)/obj/tests/scenario/dataplane_client.o \
 		$(patsubst %.c,$(BUILD)/obj/%.o,$(SERVICE) svc-dataplane/codec.c) \
 		$(BUILD)/obj/proto/ipc.pb-c.o $(BUILD)/obj/proto/dataplane.pb-c.o
+$(BUILD)/tests/relay-pairs: $(BUILD)/obj/tests/scenario/relay_pairs.o $(BUILD)/modules.a
 $(TEST_TOOLS):
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)

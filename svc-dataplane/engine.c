@@ -6,7 +6,7 @@
 
 #include "svc-dataplane/engine_private.h"
 
-#define SWEEP_US (10 * CLOCK_SECOND)
+#define SWEEP_US (2 * CLOCK_SECOND)
 
 int engine_new(struct engine **engine, const struct engine_ops *ops,
 	       const uint8_t private_key[DATAPLANE_KEY_SIZE], uint64_t reserved_s)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #define BETTER_US      (5 * CLOCK_MS)
-#define PENALTY_US     (60 * CLOCK_SECOND)
+#define PENALTY_US     (10 * CLOCK_SECOND)
 #define PENALTY_MAX_US (600 * CLOCK_SECOND)
 
 /* How much a relay is wanted; within MEASURED the round trip decides. */

@@ -1,11 +1,12 @@
 /* relays.h - which two relays this machine keeps bound to.
  *
- * Pure. The nearest by round trip (STUN, else the dataplane's own measure), with inertia: another
- * relay replaces one in use only when it is nearer by a fifth and by 5 ms, or when that one is
- * dead. The first choice is made as soon as any has answered, or after RELAYS_PATIENCE_US without
- * answers in the order given. A relay that refused us or went silent is not chosen again for a
- * minute, doubling to ten, unless there is no other, or
- * unless it was silent to STUN too and answers that again: then it was away, and is back.
+ * Pure. They are announced, so that whoever comes new can reach us; with members that told their
+ * distances we meet elsewhere (pairs.h). The nearest by round trip (STUN or the dataplane's own
+ * measure), with inertia: another relay replaces one in use only when it is nearer by a fifth and
+ * by 5 ms, or when that one is dead. The first choice is made as soon as any has answered, or after
+ * RELAYS_PATIENCE_US without answers in the order given. A relay that refused us or went silent is
+ * not used again for ten seconds, doubling to ten minutes, unless there is no other, or unless it
+ * was silent to STUN too and answers that again: then it was away, and is back.
  */
 #ifndef LANRAGE_NAT_RELAYS_H
 #define LANRAGE_NAT_RELAYS_H
