@@ -351,6 +351,8 @@ static uint64_t spare_interval(const struct path *path, const struct path_pace *
 {
 	if (probe_window_missed(&path->probes) > 0 || path->streak < PATH_UPGRADE_ANSWERS)
 		return EVERY_SPARE_SICK;
+	if (path->kind == DATAPLANE_PATH_RELAY && !path->planned)
+		return EVERY_IDLE_RELAY; /* it is to be left */
 	if (pace->playing)
 		return EVERY_SPARE;
 	return now_us - pace->changed_us < FRESH_US ? 5 * CLOCK_SECOND : EVERY_IDLE_RELAY;
@@ -488,6 +490,20 @@ static bool is_better(const struct path *path, const struct path *active)
 	       score + score / 5 + BETTER_LEAD_US < own;
 }
 
+/* Worth leaving a working path for. A relay that the plan does not name is none. */
+static bool is_wanted(const struct path *path, uint64_t now_us)
+{
+	return is_ripe(path, now_us) && (path->kind == DATAPLANE_PATH_DIRECT || path->planned);
+}
+
+/* By a fifth and a lead. */
+static bool is_much_worse(const struct path *path, const struct path *active)
+{
+	uint64_t own = path_score(active);
+
+	return path_score(path) >= own + own / 5 + BETTER_LEAD_US;
+}
+
 /* From relay to relay, as the plan wants it. PATH_NONE: it has nothing to say. */
 static ptrdiff_t planned_relay(const struct path *paths, size_t count, const struct path *active,
 			       uint64_t now_us)
@@ -502,7 +518,7 @@ static ptrdiff_t planned_relay(const struct path *paths, size_t count, const str
 		if (path->kind != DATAPLANE_PATH_RELAY || !path->planned)
 			continue;
 		if (path->first && is_ripe(path, now_us) &&
-		    (!active->planned || path_score(path) < path_score(active) + BETTER_LEAD_US))
+		    (!active->planned || !is_much_worse(path, active)))
 			return (ptrdiff_t)i;
 		if (!active->planned && is_steady(path) &&
 		    (best == PATH_NONE || path_score(path) < path_score(&paths[best])))
@@ -526,7 +542,7 @@ struct path_choice path_choose(const struct path *paths, size_t count, ptrdiff_t
 			return least_bad(paths, count, active, now_us);
 		return (struct path_choice){best, active == PATH_NONE ? PATH_FIRST : PATH_LOST};
 	}
-	best = best_of(paths, count, active, now_us, is_ripe);
+	best = best_of(paths, count, active, now_us, is_wanted);
 	if (best == PATH_NONE || paths[best].kind == DATAPLANE_PATH_RELAY) {
 		ptrdiff_t planned = planned_relay(paths, count, &paths[active], now_us);
 

@@ -11,8 +11,9 @@
  * probe does.
  *
  * Relays. Which of them is between the two ends is the plan's to say: it names the best first, and
- * both ends agree on it. That one is taken as long as it measures no worse than the one in use; and
- * one that the plan names no more (it drains, or is gone for others) is left for any other.
+ * both ends agree on it. That one is taken unless it measures clearly worse than the one in use;
+ * one that the plan names no more (it drains, or is gone for others) is left for any other, and
+ * none is left for it.
  *
  * Holes. A path may pass probes and lose long packets. Each probe brings how many packets of each
  * class of length arrived; where some were sent and none came, the path has a hole and does not

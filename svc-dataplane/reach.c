@@ -391,6 +391,8 @@ static void switch_path(struct peer *peer, uint64_t now_us, ptrdiff_t to, enum p
 	if (old) {
 		peer->path_changes++;
 		old->unanswered_us = 0;
+		if (old->relay && !old->planned)
+			old->probe_us = 0; /* tells the peer that we have gone */
 		if (reason == PATH_BETTER)
 			path_hold(old, now_us);
 	}

@@ -222,6 +222,9 @@ static void test_probe_schedule(void **unused)
 	assert_int_equal(path_probe_due_us(&direct, true, &fresh, NOW), NOW + 1 * S);
 	assert_int_equal(path_probe_due_us(&direct, true, &idle, NOW), NOW + 15 * S);
 	assert_int_equal(path_probe_due_us(&relay, true, &idle, NOW), NOW + 25 * S);
+	/* A spare relay is kept in sight; one that the plan names no more is to be left. */
+	assert_int_equal(path_probe_due_us(&relay, false, &playing, NOW), NOW + 25 * S);
+	relay.planned = true;
 	assert_int_equal(path_probe_due_us(&relay, false, &playing, NOW), NOW + 2 * S);
 	assert_int_equal(path_probe_due_us(&relay, false, &idle, NOW), NOW + 25 * S);
 	/* A steady stream that stops is asked about before the next probe would be due. */
@@ -294,7 +297,8 @@ static void check_choice(const struct choice *expected, unsigned planned, unsign
 	for (; count < 3 && expected->paths[count].look != NONE; count++) {
 		paths[count] = make_path(&expected->paths[count]);
 		paths[count].first = count + 1 == first;
-		paths[count].planned = paths[count].first || count + 1 == planned;
+		paths[count].planned =
+			paths[count].first || count + 1 == planned || (first == 0 && planned == 0);
 	}
 	choice = path_choose(paths, count, expected->active, NOW - expected->optimised_ago_us, NOW);
 	if (choice.path != expected->expected || choice.reason != expected->reason)
@@ -440,8 +444,16 @@ static void test_choice_by_plan(void **unused)
 		  PATH_PLANNED}},
 		{1,
 		 2,
-		 {"not when it measures worse",
+		 {"a little worse, too: the other end agrees",
 		  {{RELAY, GOOD, 50}, {RELAY, GOOD, 60}},
+		  0,
+		  0,
+		  1,
+		  PATH_PLANNED}},
+		{1,
+		 2,
+		 {"not when it measures clearly worse",
+		  {{RELAY, GOOD, 50}, {RELAY, GOOD, 66}},
 		  0,
 		  0,
 		  0,
@@ -484,6 +496,14 @@ static void test_choice_by_plan(void **unused)
 		  {{RELAY, GOOD, 20}, {RELAY, DEAD, 90}},
 		  0,
 		  0,
+		  0,
+		  PATH_KEEP}},
+		{1,
+		 0,
+		 {"nor to one it does not name",
+		  {{RELAY, GOOD, 80}, {RELAY, GOOD, 20}},
+		  0,
+		  31 * S,
 		  0,
 		  PATH_KEEP}},
 		{0,
