@@ -259,6 +259,67 @@ static void plan_pairs(const struct here *here, struct dataplane_plan *plan, siz
 		(void)plan_relay(here, plan, demands[i].key);
 }
 
+/* The bound took the best relay from it, and the other end, which cannot know, may count on that:
+ * it must be met where it surely is. */
+static bool is_left_out(const struct here *here, const struct dataplane_plan *plan,
+			const struct nat_member *member)
+{
+	const struct pair *pair = pair_with(here, member);
+
+	if (!pair || has_relay(plan, pair->relays[0]))
+		return false;
+	for (size_t i = 0; i < member->n_relays; i++) {
+		if (has_relay(plan, member->relays[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool is_bound_at(const struct nat_member *member, const uint8_t *key)
+{
+	for (size_t i = 0; i < member->n_relays; i++) {
+		if (same_key(member->relays[i], key))
+			return true;
+	}
+	return false;
+}
+
+/* Of those not tried, where most of the members left out are bound; n_relays: nowhere. */
+static size_t most_wanted(const struct here *here, const struct dataplane_plan *plan,
+			  const bool tried[NAT_RELAYS_MAX])
+{
+	const struct nat_desired *desired = here->input->desired;
+	size_t counts[NAT_RELAYS_MAX] = {0}, best = desired->n_relays;
+
+	for (size_t k = 0; k < desired->n_members; k++) {
+		const struct nat_member *member = &desired->members[k];
+
+		if (!is_left_out(here, plan, member))
+			continue;
+		for (size_t i = 0; i < desired->n_relays; i++)
+			counts[i] += is_bound_at(member, desired->relays[i].public_key);
+	}
+	for (size_t i = 0; i < desired->n_relays; i++) {
+		if (counts[i] && !tried[i] &&
+		    (best == desired->n_relays || counts[i] > counts[best]))
+			best = i;
+	}
+	return best;
+}
+
+/* Binds where those that were left out are, at as few relays as that takes. */
+static void plan_left_out(const struct here *here, struct dataplane_plan *plan)
+{
+	const struct nat_desired *desired = here->input->desired;
+	bool tried[NAT_RELAYS_MAX] = {false};
+	size_t at;
+
+	while ((at = most_wanted(here, plan, tried)) < desired->n_relays) {
+		tried[at] = true;
+		(void)plan_relay(here, plan, desired->relays[at].public_key);
+	}
+}
+
 static void add_peer_relay(struct dataplane_peer_plan *peer, const uint8_t *key)
 {
 	for (size_t i = 0; i < peer->n_relays; i++) {
@@ -289,25 +350,19 @@ static void meet_at_its_own(const struct here *here, struct dataplane_plan *plan
 		meet_at(here, plan, peer, here->input->chosen[i]);
 }
 
-/* Between us, as far as that was planned for. It may not have been at the other end, so one of its
- * own goes along where we are bound already, and where there is no other. */
-static void meet_between(const struct here *here, struct dataplane_plan *plan,
-			 const struct nat_member *member, const struct pair *pair,
-			 struct dataplane_peer_plan *peer)
+/* Between us, as far as that was planned for. It may not have been at the other end, so its own go
+ * along where we are bound to them. */
+static void meet_between(const struct dataplane_plan *plan, const struct nat_member *member,
+			 const struct pair *pair, struct dataplane_peer_plan *peer)
 {
-	size_t between;
-
 	for (size_t i = 0; i < pair->n_relays; i++) {
 		if (has_relay(plan, pair->relays[i]))
 			add_peer_relay(peer, pair->relays[i]);
 	}
-	between = peer->n_relays;
 	for (size_t i = 0; i < member->n_relays; i++) {
 		if (has_relay(plan, member->relays[i]))
 			add_peer_relay(peer, member->relays[i]);
 	}
-	if (between < pair->n_relays && peer->n_relays == between)
-		meet_at_its_own(here, plan, member, peer);
 }
 
 static void plan_peer_relays(const struct here *here, struct dataplane_plan *plan,
@@ -316,7 +371,7 @@ static void plan_peer_relays(const struct here *here, struct dataplane_plan *pla
 	const struct pair *pair = pair_with(here, member);
 
 	if (pair)
-		meet_between(here, plan, member, pair, peer);
+		meet_between(plan, member, pair, peer);
 	else
 		meet_at_its_own(here, plan, member, peer);
 }
@@ -341,6 +396,7 @@ int plan_make(struct dataplane_plan *plan, const struct plan_input *input)
 		(void)plan_relay(&here, plan, input->chosen[i]);
 	for (size_t place = 0; place < PAIRS_RELAYS; place++)
 		plan_pairs(&here, plan, place);
+	plan_left_out(&here, plan);
 	for (size_t i = 0; i < desired->n_members; i++) {
 		const struct nat_member *member = &desired->members[i];
 		struct dataplane_peer_plan *peer = &plan->peers[plan->n_peers++];

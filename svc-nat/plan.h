@@ -7,8 +7,8 @@
  * Relays. Our own two are always bound. A member is met at the relay between us and its spare
  * (pairs.h), which we bind to besides; one that announced no distances, at its own two. Those
  * bindings are bounded: with PLAN_BINDINGS relays in the plan no more are added for the sake of a
- * shorter way, those that serve most members first. Then a member is met at whatever of its relays
- * we are bound to, and only where that is none are its own added, because it must be met somewhere.
+ * shorter way, those that serve most members first. A member that loses the best relay by that is
+ * met at one of its own two, for which as few more are added as it takes: it must be met somewhere.
  */
 #ifndef LANRAGE_NAT_PLAN_H
 #define LANRAGE_NAT_PLAN_H

@@ -10,6 +10,8 @@
 /* cmocka wants those first */
 #include <cmocka.h>
 
+#include "svc-nat/distances.h"
+
 #define MEMBERS_MAX 4
 
 static struct host_address hosts[3];
@@ -287,8 +289,9 @@ static void test_bindings_are_bounded(void **state)
 				       .n_members = MEMBERS,
 				       .members = crowd};
 	assert_int_equal(plan_make(&plan, &input), 0);
-	/* A and B are ours, K to P serve most; C and D where nothing else is shared */
-	assert_int_equal(plan.n_relays, PLAN_BINDINGS + 2);
+	/* A and B are ours, K to P serve most; C for those who lose theirs by that */
+	assert_int_equal(plan.n_relays, PLAN_BINDINGS + 1);
+	assert_int_equal(plan.relays[PLAN_BINDINGS].public_key[0], 'C');
 	for (unsigned i = 0; i < MEMBERS; i++) {
 		assert_true(plan.peers[i].n_relays > 0);
 		if (i >= RELAYS)
@@ -299,6 +302,151 @@ static void test_bindings_are_bounded(void **state)
 	free(many);
 	free(crowd);
 	free(met);
+}
+
+/* ---- a big party: 64 members and 16 relays, anywhere on a map ---- */
+
+enum { CROWD = 64, MANY = NAT_RELAYS_MAX };
+
+static struct crowd {
+	int relay_at[MANY][2], member_at[CROWD][2];
+	struct nat_relay relays[MANY];
+	struct nat_member members[CROWD];
+	struct dataplane_plan plans[CROWD];
+} crowd;
+
+/* Milliseconds, there and back. */
+static uint16_t distance(size_t member, size_t relay)
+{
+	int x = crowd.member_at[member][0] - crowd.relay_at[relay][0];
+	int y = crowd.member_at[member][1] - crowd.relay_at[relay][1];
+
+	return (uint16_t)(2 + abs(x) + abs(y));
+}
+
+/* Its two nearest, and how far it is from each. */
+static void place_member(size_t at)
+{
+	struct nat_member *member = &crowd.members[at];
+	size_t nearest[NAT_MEMBER_RELAYS_MAX] = {0, 1};
+
+	memset(member, 0, sizeof(*member));
+	member->public_key[0] = (uint8_t)(at + 1);
+	for (size_t i = 0; i < 2; i++)
+		crowd.member_at[at][i] = rand() % 120;
+	for (size_t i = 0; i < MANY; i++) {
+		size_t far = distance(at, nearest[0]) > distance(at, nearest[1]) ? 0 : 1;
+		struct nat_distance *told = &member->distances[member->n_distances++];
+
+		memcpy(told->relay, crowd.relays[i].public_key, NAT_RELAY_ID_SIZE);
+		told->rtt_ms = distance(at, i);
+		if (i > 1 && distance(at, i) < distance(at, nearest[far]))
+			nearest[far] = i;
+	}
+	for (; member->n_relays < NAT_MEMBER_RELAYS_MAX; member->n_relays++)
+		memcpy(member->relays[member->n_relays],
+		       crowd.relays[nearest[member->n_relays]].public_key, DATAPLANE_KEY_SIZE);
+}
+
+/* As the member itself makes it. */
+static void plan_of(size_t at)
+{
+	struct nat_member *self = &crowd.members[at], others[CROWD];
+	struct pairs met = {0};
+	size_t n = 0;
+
+	for (size_t i = 0; i < CROWD; i++) {
+		if (i != at)
+			others[n++] = crowd.members[i];
+	}
+	desired = (struct nat_desired){.active = true,
+				       .n_relays = MANY,
+				       .relays = crowd.relays,
+				       .n_members = n,
+				       .members = others};
+	assert_int_equal(pairs_choose(&met, 1, &desired, self->distances, self->n_distances), 0);
+	input.pairs = &met;
+	input.n_chosen = self->n_relays;
+	input.chosen = (const uint8_t(*)[DATAPLANE_KEY_SIZE])self->relays;
+	assert_int_equal(plan_make(&crowd.plans[at], &input), 0);
+	pairs_clear(&met);
+}
+
+static bool is_bound(const struct dataplane_plan *plan, const uint8_t *key)
+{
+	for (size_t i = 0; i < plan->n_relays; i++) {
+		if (memcmp(plan->relays[i].public_key, key, DATAPLANE_KEY_SIZE) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The shortest way of those that one tries and both are bound to; 0: there is none. */
+static unsigned way(size_t one, size_t other)
+{
+	const struct dataplane_plan *plan = &crowd.plans[one];
+	/* its own place in its plan is left out */
+	const struct dataplane_peer_plan *peer = &plan->peers[other - (other > one)];
+	unsigned best = 0;
+
+	for (size_t k = 0; k < peer->n_relays; k++) {
+		size_t relay = (size_t)(peer->relays[k][0] - 'A');
+		unsigned sum = distance(one, relay) + (unsigned)distance(other, relay);
+
+		assert_true(is_bound(plan, peer->relays[k]));
+		if (is_bound(&crowd.plans[other], peer->relays[k]) && (!best || sum < best))
+			best = sum;
+	}
+	return best;
+}
+
+static unsigned shortest_way(size_t one, size_t other)
+{
+	unsigned best = UINT16_MAX;
+
+	for (size_t relay = 0; relay < MANY; relay++) {
+		unsigned sum = distance(one, relay) + (unsigned)distance(other, relay);
+
+		best = sum < best ? sum : best;
+	}
+	return best;
+}
+
+/* Whoever is cut off from the best relay by the bound still meets everybody. */
+static void test_a_crowd_meets(void **state)
+{
+	unsigned pairs_met = 0, best = 0, most = 0;
+
+	(void)state;
+	srand(5);
+	for (size_t i = 0; i < MANY; i++) {
+		make_relay(&crowd.relays[i], (char)('A' + i), "203.0.113.1:9000");
+		crowd.relay_at[i][0] = rand() % 120;
+		crowd.relay_at[i][1] = rand() % 120;
+	}
+	for (size_t i = 0; i < CROWD; i++)
+		place_member(i);
+	for (size_t i = 0; i < CROWD; i++) {
+		plan_of(i);
+		most = crowd.plans[i].n_relays > most ? (unsigned)crowd.plans[i].n_relays : most;
+	}
+	for (size_t i = 0; i < CROWD; i++) {
+		for (size_t k = i + 1; k < CROWD; k++) {
+			unsigned there = way(i, k), back = way(k, i);
+
+			assert_true(there || back);
+			there = !there || (back && back < there) ? back : there;
+			pairs_met++;
+			best += there <= shortest_way(i, k) + 5;
+		}
+	}
+	if (getenv("V"))
+		print_message("%u of %u pairs within 5 ms of the best, %u bindings at most\n", best,
+			      pairs_met, most);
+	assert_in_range(best, pairs_met * 98 / 100, pairs_met);
+	assert_in_range(most, 1, PLAN_BINDINGS + 4);
+	for (size_t i = 0; i < CROWD; i++)
+		dataplane_plan_clear(&crowd.plans[i]);
 }
 
 static void test_endpoints(void **state)
@@ -385,6 +533,7 @@ int main(void)
 		cmocka_unit_test_setup(test_relays, setup),
 		cmocka_unit_test_setup(test_pairs, setup),
 		cmocka_unit_test_setup(test_bindings_are_bounded, setup),
+		cmocka_unit_test_setup(test_a_crowd_meets, setup),
 		cmocka_unit_test_setup(test_endpoints, setup),
 		cmocka_unit_test_setup(test_inactive, setup),
 		cmocka_unit_test_setup(test_equal, setup),
