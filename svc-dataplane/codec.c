@@ -737,6 +737,8 @@ static Lanrage__Dataplane__Path *path_out(struct arena *arena, const struct data
 	out->last_receive_age_us = path->last_receive_age_us;
 	out->rx_bytes = path->rx_bytes;
 	out->tx_bytes = path->tx_bytes;
+	out->hole = path->hole;
+	out->unbound = path->unbound;
 	return out;
 }
 
@@ -784,6 +786,7 @@ static Lanrage__Dataplane__RelayState *relay_status_out(struct arena *arena,
 			LANRAGE__DATAPLANE__RELAY_STATE__KNOWN_HANDSHAKE_HANDSHAKE_AGE_US;
 	out->handshake_age_us = relay->handshake_age_us;
 	out->reason = text_out(relay->reason);
+	out->full = relay->full;
 	return out;
 }
 
@@ -798,6 +801,10 @@ static void state_head_out(struct arena *arena, Lanrage__Dataplane__State *messa
 	message->interface_reason = text_out(state->interface_reason);
 	message->port_ipv4 = state->port_ipv4;
 	message->port_ipv6 = state->port_ipv6;
+	if (state->filtered_age_us != DATAPLANE_UNKNOWN_AGE)
+		message->known_filtered_case =
+			LANRAGE__DATAPLANE__STATE__KNOWN_FILTERED_FILTERED_AGE_US;
+	message->filtered_age_us = state->filtered_age_us;
 	message->n_reflexive = state->n_reflexive;
 	message->reflexive = addresses_out(arena, state->reflexive, state->n_reflexive);
 }
@@ -836,6 +843,8 @@ static bool path_in(struct dataplane_path *path, const Lanrage__Dataplane__Path 
 		in->known_receive_case ? in->last_receive_age_us : DATAPLANE_UNKNOWN_AGE;
 	path->rx_bytes = in->rx_bytes;
 	path->tx_bytes = in->tx_bytes;
+	path->hole = in->hole;
+	path->unbound = in->unbound;
 	return true;
 }
 
@@ -874,6 +883,7 @@ static bool relay_status_in(struct dataplane_relay_status *relay,
 	relay->rtt_us = in->known_rtt_case ? in->rtt_us : DATAPLANE_UNKNOWN;
 	relay->handshake_age_us =
 		in->known_handshake_case ? in->handshake_age_us : DATAPLANE_UNKNOWN_AGE;
+	relay->full = in->full;
 	return true;
 }
 
@@ -891,6 +901,8 @@ static bool state_head_in(struct dataplane_state *state, const Lanrage__Dataplan
 	state->interface_state = (enum dataplane_interface_state)in->interface_state;
 	state->port_ipv4 = (uint16_t)in->port_ipv4;
 	state->port_ipv6 = (uint16_t)in->port_ipv6;
+	state->filtered_age_us =
+		in->known_filtered_case ? in->filtered_age_us : DATAPLANE_UNKNOWN_AGE;
 	return endpoints_in(state->reflexive, DATAPLANE_REFLEXIVE_MAX, &state->n_reflexive,
 			    in->reflexive, in->n_reflexive);
 }

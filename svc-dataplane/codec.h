@@ -187,6 +187,8 @@ struct dataplane_path {
 	uint64_t last_receive_age_us; /* DATAPLANE_UNKNOWN_AGE: nothing yet */
 	uint64_t rx_bytes;	      /* of UDP payload */
 	uint64_t tx_bytes;
+	bool hole;    /* short packets pass, long ones are lost */
+	bool unbound; /* relay only: it last said that the peer is not bound there */
 };
 
 enum dataplane_peer_state {
@@ -224,6 +226,7 @@ struct dataplane_relay_status {
 	uint32_t rtt_us;
 	uint64_t handshake_age_us;
 	char reason[DATAPLANE_REASON_MAX];
+	bool full; /* refused, because it has no place left */
 };
 
 enum dataplane_interface_state {
@@ -242,6 +245,9 @@ struct dataplane_state {
 	char interface_reason[DATAPLANE_REASON_MAX];
 	uint16_t port_ipv4; /* of the tunnel's sockets; 0: no such socket */
 	uint16_t port_ipv6;
+	/* Since this machine's own firewall last refused to let a datagram out (EPERM);
+	 * DATAPLANE_UNKNOWN_AGE: never. */
+	uint64_t filtered_age_us;
 	size_t n_peers;
 	struct dataplane_peer *peers;
 	size_t n_relays;

@@ -291,6 +291,7 @@ static void ticket_answered(struct relaylink *link, uint64_t now_us,
 	if (reply->status != FRAME_TICKET_ACCEPTED) {
 		link->accepted = false;
 		present_soon(link, now_us + REFUSED_US);
+		link->full = reply->status == FRAME_TICKET_FULL;
 		set_state(link, DATAPLANE_RELAY_REFUSED, frame_ticket_status_text(reply->status));
 		return;
 	}
@@ -447,4 +448,5 @@ void relaylink_status(const struct relaylink *link, uint64_t now_us,
 	status->endpoint = link->endpoint;
 	status->rtt_us = link->probes.srtt_us ? link->probes.srtt_us : DATAPLANE_UNKNOWN;
 	status->handshake_age_us = tunnel_handshake_age_us(&link->tunnel, now_us);
+	status->full = link->state == DATAPLANE_RELAY_REFUSED && link->full;
 }

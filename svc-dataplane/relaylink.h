@@ -42,6 +42,7 @@ struct relaylink {
 
 	enum dataplane_relay_state state;
 	char reason[DATAPLANE_REASON_MAX];
+	bool full;     /* the last ticket was refused for want of a place */
 	bool accepted; /* slot is valid */
 	uint8_t slot;
 	uint64_t ticket_due_us; /* when to present it (again); CLOCK_NEVER: it is answered */

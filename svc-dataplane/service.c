@@ -190,6 +190,7 @@ int service_state(struct dataplane *dataplane, struct dataplane_state *state)
 	state->interface_state = dataplane->interface_state;
 	state->port_ipv4 = underlay_port(dataplane->underlay, ADDR_IPV4);
 	state->port_ipv6 = underlay_port(dataplane->underlay, ADDR_IPV6);
+	state->filtered_age_us = underlay_filtered_age_us(dataplane->underlay, clock_now_us());
 	return 0;
 }
 

@@ -22,6 +22,8 @@ static void fill_path(struct dataplane_path *out, const struct path *path, uint6
 		path->receive_us ? now_us - path->receive_us : DATAPLANE_UNKNOWN_AGE;
 	out->rx_bytes = path->rx_bytes;
 	out->tx_bytes = path->tx_bytes;
+	out->hole = path->hole != 0;
+	out->unbound = path->block_us != 0;
 }
 
 static int fill_peer(struct dataplane_peer *out, const struct peer *peer, uint64_t now_us)

@@ -31,6 +31,7 @@ struct family {
 
 struct underlay {
 	struct family ipv4, ipv6;
+	_Atomic uint64_t filtered_us; /* 0: never */
 };
 
 static struct family *family_of(struct underlay *underlay, enum addr_family family)
@@ -154,6 +155,15 @@ uint16_t underlay_port(const struct underlay *underlay, enum addr_family family)
 	return family_of_const(underlay, family)->port;
 }
 
+uint64_t underlay_filtered_age_us(const struct underlay *underlay, uint64_t now_us)
+{
+	uint64_t at_us = underlay->filtered_us;
+
+	if (at_us == 0)
+		return UINT64_MAX;
+	return now_us > at_us ? now_us - at_us : 0;
+}
+
 int underlay_set_mark(struct underlay *underlay, uint32_t mark)
 {
 	const int fds[2] = {underlay->ipv4.fd, underlay->ipv6.fd};
@@ -204,7 +214,7 @@ static bool wait_writable(int fd)
 	return poll(&wanted, 1, SEND_WAIT_MS) > 0;
 }
 
-static void family_flush(struct family *family)
+static void family_flush(struct underlay *underlay, struct family *family)
 {
 	struct batch *batch = &family->out;
 	unsigned done = 0;
@@ -220,6 +230,8 @@ static void family_flush(struct family *family)
 			if (!wait_writable(family->fd))
 				break; /* the rest is lost */
 		} else if (code != EINTR) {
+			if (code == EPERM)
+				underlay->filtered_us = clock_now_us();
 			log_send_error(family, done, code);
 			done++;
 		}
@@ -236,7 +248,7 @@ void underlay_send(struct underlay *underlay, const struct addr *to, const uint8
 	if (family->fd < 0 || length > UNDERLAY_DATAGRAM_MAX)
 		return;
 	if (batch->n == UNDERLAY_BATCH)
-		family_flush(family);
+		family_flush(underlay, family);
 	batch->headers[batch->n].msg_hdr.msg_namelen =
 		addr_to_sockaddr(to, &batch->names[batch->n]);
 	if (batch->headers[batch->n].msg_hdr.msg_namelen == 0)
@@ -248,8 +260,8 @@ void underlay_send(struct underlay *underlay, const struct addr *to, const uint8
 
 void underlay_flush(struct underlay *underlay)
 {
-	family_flush(&underlay->ipv4);
-	family_flush(&underlay->ipv6);
+	family_flush(underlay, &underlay->ipv4);
+	family_flush(underlay, &underlay->ipv6);
 }
 
 void underlay_clear_error(struct underlay *underlay, enum addr_family kind)

@@ -9,7 +9,8 @@
  * and nothing else. Datagrams carry DF and may be larger than what the kernel believes the path
  * takes (IP_PMTUDISC_PROBE): ICMP is not to be trusted with the size of the tunnel.
  *
- * Everything is used on the packet thread only, but underlay_port() and underlay_set_mark().
+ * Everything is used on the packet thread only, but underlay_port(), underlay_set_mark() and
+ * underlay_filtered_age_us().
  */
 #ifndef LANRAGE_DATAPLANE_UNDERLAY_H
 #define LANRAGE_DATAPLANE_UNDERLAY_H
@@ -34,6 +35,9 @@ void underlay_free(struct underlay *underlay);
 int underlay_fd(const struct underlay *underlay, enum addr_family family);
 /* The port it is bound to, 0 when there is no such socket. */
 uint16_t underlay_port(const struct underlay *underlay, enum addr_family family);
+/* Since this machine's own packet filter last refused a datagram (EPERM: netfilter drops it on its
+ * way out); UINT64_MAX: never. */
+uint64_t underlay_filtered_age_us(const struct underlay *underlay, uint64_t now_us);
 /* SO_MARK on both sockets. */
 int underlay_set_mark(struct underlay *underlay, uint32_t mark);
 

@@ -305,7 +305,9 @@ static void make_state(void)
 		.rx_bytes = 1ULL << 60,
 	};
 	paths[1] = paths[0];
+	paths[0].unbound = true;
 	paths[1].kind = DATAPLANE_PATH_DIRECT;
+	paths[1].hole = true;
 	peer = (struct dataplane_peer){.public_key = {1},
 				       .state = DATAPLANE_PEER_CONNECTED,
 				       .active_path = -1,
@@ -317,13 +319,15 @@ static void make_state(void)
 						       .state = DATAPLANE_RELAY_REFUSED,
 						       .rtt_us = DATAPLANE_UNKNOWN,
 						       .handshake_age_us = DATAPLANE_UNKNOWN_AGE,
-						       .reason = "the ticket has expired"};
+						       .reason = "the relay is full",
+						       .full = true};
 	snapshot = (struct dataplane_state){.instance = 77,
 					    .party = {1, 2},
 					    .interface = "lanrage0",
 					    .interface_state = DATAPLANE_INTERFACE_FAILED,
 					    .interface_reason = "no such device",
 					    .port_ipv4 = 51820,
+					    .filtered_age_us = DATAPLANE_UNKNOWN_AGE,
 					    .n_peers = 1,
 					    .peers = &peer,
 					    .n_relays = 1,
@@ -357,12 +361,17 @@ static void test_state(void **state)
 	assert_string_equal(got.interface_reason, "no such device");
 	assert_int_equal(got.port_ipv4, 51820);
 	assert_int_equal(got.port_ipv6, 0);
+	assert_true(got.filtered_age_us == DATAPLANE_UNKNOWN_AGE);
 	assert_int_equal(got.n_peers, 1);
 	assert_int_equal(got.peers[0].active_path, -1);
 	assert_int_equal(got.peers[0].handshake_age_us, 5);
 	assert_memory_equal(got.peers[0].paths, paths, sizeof(paths));
 	assert_memory_equal(got.relays, &relay_status, sizeof(relay_status));
 	assert_memory_equal(got.reflexive, snapshot.reflexive, sizeof(got.reflexive));
+	dataplane_state_clear(&got);
+	snapshot.filtered_age_us = 0; /* just now is not never */
+	assert_int_equal(redecode_state(&got), 0);
+	assert_int_equal(got.filtered_age_us, 0);
 	dataplane_state_clear(&got);
 }
 
