@@ -300,6 +300,7 @@ static void member_view(const struct control_member *member, struct member_messa
 	m->mapping = member->mapping;
 	m->filtering = member->filtering;
 	m->lease = member->lease;
+	m->clock_wrong = member->clock_wrong;
 }
 
 ssize_t control_status_encode(const struct control_status *status, uint8_t **bytes)
@@ -329,6 +330,9 @@ ssize_t control_status_encode(const struct control_status *status, uint8_t **byt
 	message.server_url = pb_view_text(status->server_url);
 	message.server_state = status->server_state;
 	message.server_reason = pb_view_text(status->server_reason);
+	message.server_trouble = status->server_trouble;
+	message.clock_ahead_s = status->clock_ahead_s;
+	message.removed = status->removed;
 	message.notice = pb_view_text(status->notice);
 	message.generation = status->generation;
 	message.n_members = status->n_members;
@@ -353,6 +357,7 @@ static bool take_member(const Lanrage__Control__Member *message, struct control_
 	member->mapping = (enum nat_behaviour)message->mapping;
 	member->filtering = (enum nat_behaviour)message->filtering;
 	member->lease = message->lease;
+	member->clock_wrong = message->clock_wrong;
 	return pb_take(&message->identity, member->identity, DATAPLANE_KEY_SIZE) &&
 	       pb_take(&message->wireguard_key, member->wireguard_key, DATAPLANE_KEY_SIZE) &&
 	       pb_take_text(message->name, member->name, sizeof(member->name)) &&
@@ -375,7 +380,8 @@ static bool take_members(const Lanrage__Control__Status *message, struct control
 
 static bool take_status(const Lanrage__Control__Status *message, struct control_status *status)
 {
-	if (message->server_state >= CONTROL_SERVER_STATES || message->prefix_length > 32)
+	if (message->server_state >= CONTROL_SERVER_STATES ||
+	    message->server_trouble >= CONTROL_TROUBLES || message->prefix_length > 32)
 		return false;
 	status->in_party = message->in_party;
 	status->up = message->up;
@@ -383,6 +389,9 @@ static bool take_status(const Lanrage__Control__Status *message, struct control_
 	status->prefix_length = (uint8_t)message->prefix_length;
 	status->generation = message->generation;
 	status->server_state = (enum control_server_state)message->server_state;
+	status->server_trouble = (enum control_server_trouble)message->server_trouble;
+	status->clock_ahead_s = message->clock_ahead_s;
+	status->removed = message->removed;
 	return pb_take(&message->party_id, status->party_id, sizeof(status->party_id)) &&
 	       pb_take_text(message->party_name, status->party_name, sizeof(status->party_name)) &&
 	       pb_take(&message->identity, status->identity, DATAPLANE_KEY_SIZE) &&

@@ -104,6 +104,21 @@ enum control_server_state {
 	CONTROL_SERVER_STATES,
 };
 
+/* What kind of failure `reason` tells of. */
+enum control_server_trouble {
+	CONTROL_TROUBLE_NONE = 0,
+	CONTROL_TROUBLE_SILENT,	 /* no answer, refused, lost */
+	CONTROL_TROUBLE_NAME,	 /* its name cannot be looked up */
+	CONTROL_TROUBLE_FOREIGN, /* something answers that is no server of ours */
+	CONTROL_TROUBLES,
+};
+
+/* How far this machine's clock may be from the server's: from the first on it is worth mending,
+ * from the second on what members say to each other begins to look expired. */
+#define CONTROL_CLOCK_WRONG_S	600
+#define CONTROL_CLOCK_HARMFUL_S 86400
+#define CONTROL_CLOCK_UNKNOWN	INT64_MIN
+
 struct control_member {
 	uint8_t identity[DATAPLANE_KEY_SIZE];
 	uint8_t wireguard_key[DATAPLANE_KEY_SIZE];
@@ -112,8 +127,9 @@ struct control_member {
 	bool online; /* as the server says */
 	bool host;
 	bool self;
-	bool announced; /* its announcement passed every check */
-	uint32_t lease; /* how long it has been a member: lower is longer */
+	bool announced;	  /* its announcement passed every check */
+	bool clock_wrong; /* that is dated CONTROL_CLOCK_HARMFUL_S or more ahead of our clock */
+	uint32_t lease;	  /* how long it has been a member: lower is longer */
 	enum dataplane_backend backend;
 	enum nat_behaviour mapping, filtering;
 };
@@ -131,6 +147,9 @@ struct control_status {
 	char server_url[CONTROL_URL_MAX];
 	enum control_server_state server_state;
 	char server_reason[CONTROL_REASON_MAX];
+	enum control_server_trouble server_trouble;
+	int64_t clock_ahead_s; /* of the server's, as of the last login; CONTROL_CLOCK_UNKNOWN */
+	bool removed;	       /* in no party, because the last one's host removed us */
 	/* What the user should know and did not ask for: removed from a party, now its host; "". */
 	char notice[CONTROL_REASON_MAX];
 	uint32_t generation; /* of the party's key: one more at each kick */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "svc-control/service.h"
 
 static void reply_malformed(struct bus_call *call)
@@ -22,7 +23,7 @@ static void on_get_status(void *data, struct bus_call *call, const uint8_t *body
 
 	(void)body;
 	(void)length;
-	n = party_fill_status(&control->party, &status);
+	n = party_fill_status(&control->party, clock_wall_us() / CLOCK_SECOND, &status);
 	memcpy(status.identity, control->keyholder.identity, sizeof(status.identity));
 	if (control->party.joined) {
 		memcpy(status.own_name, control->party.record.own_name, sizeof(status.own_name));
@@ -36,6 +37,9 @@ static void on_get_status(void *data, struct bus_call *call, const uint8_t *body
 	status.server_state = rendezvous_state(control->rendezvous);
 	snprintf(status.server_reason, sizeof(status.server_reason), "%s",
 		 rendezvous_reason(control->rendezvous));
+	status.server_trouble = rendezvous_trouble(control->rendezvous);
+	status.clock_ahead_s = rendezvous_clock_ahead_s(control->rendezvous);
+	status.removed = control->removed && !control->party.joined;
 	if (n == 0)
 		n = control_status_encode(&status, &bytes);
 	control_status_clear(&status);

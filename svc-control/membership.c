@@ -129,6 +129,7 @@ static void membership_settle(struct control *control)
 		return;
 	}
 	*control->notice = 0;
+	control->removed = false;
 	log_notice("party %s: in it as %s", control->party.record.name,
 		   control->party.record.own_name);
 	membership_keep_settings(control);
@@ -289,6 +290,13 @@ static void membership_refuse_invite(struct control *control, int r)
 		       "and do not trust this server if it happens again");
 }
 
+static bool membership_clock_is_wrong(const struct control *control)
+{
+	int64_t ahead_s = rendezvous_clock_ahead_s(control->rendezvous);
+
+	return ahead_s != CONTROL_CLOCK_UNKNOWN && ahead_s >= CONTROL_CLOCK_WRONG_S;
+}
+
 static void membership_open_invite(struct control *control,
 				   const struct rendezvous_server_frame *frame)
 {
@@ -301,6 +309,10 @@ static void membership_open_invite(struct control *control,
 				frame->invite.sealed.length);
 	if (operation->searching && (r == -EBADMSG || r == -EKEYREJECTED))
 		membership_ask_next(control);
+	else if (r == -EKEYEXPIRED && membership_clock_is_wrong(control))
+		operation_fail(control, r,
+			       "this machine's clock is wrong, so the code looks expired; set it, "
+			       "`sudo timedatectl set-ntp true`, and try again");
 	else if (r == -EKEYEXPIRED)
 		operation_fail(control, r, "this code has expired; ask the host for a new one");
 	else if (r < 0)
@@ -444,6 +456,7 @@ void membership_removed(struct control *control)
 		operation_fail(control, -ECANCELED, "the party's host removed you");
 	if (!control->party.joined)
 		return;
+	control->removed = true;
 	log_notice("party %s: its host removed this machine", control->party.record.name);
 	snprintf(control->notice, sizeof(control->notice), "the host of %s removed you",
 		 control->party.record.name);

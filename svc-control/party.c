@@ -1072,7 +1072,7 @@ int party_fill_nat(const struct party *party, struct nat_desired *desired)
 }
 
 static void party_fill_member(const struct party *party, const struct party_member *member,
-			      struct control_member *to)
+			      uint64_t now_s, struct control_member *to)
 {
 	bool self = is_self(party, member);
 
@@ -1090,6 +1090,8 @@ static void party_fill_member(const struct party *party, const struct party_memb
 		return;
 	if (!self)
 		memcpy(to->name, member->announcement.name, sizeof(to->name));
+	to->clock_wrong = member->announcement.expires_s >
+			  now_s + ANNOUNCEMENT_LIFETIME_S + CONTROL_CLOCK_HARMFUL_S;
 	to->backend = member->announcement.backend;
 	to->mapping = member->announcement.mapping;
 	to->filtering = member->announcement.filtering;
@@ -1101,7 +1103,7 @@ static bool party_is_shown(const struct party *party, const struct party_member 
 	return member->announced || (member->known.present && is_self(party, member));
 }
 
-int party_fill_status(const struct party *party, struct control_status *status)
+int party_fill_status(const struct party *party, uint64_t now_s, struct control_status *status)
 {
 	const struct party_member *self = party_self(party);
 
@@ -1118,7 +1120,7 @@ int party_fill_status(const struct party *party, struct control_status *status)
 		return -ENOMEM;
 	for (size_t i = 0; i < party->n_members; i++)
 		if (party_is_shown(party, &party->members[i]))
-			party_fill_member(party, &party->members[i],
+			party_fill_member(party, &party->members[i], now_s,
 					  &status->members[status->n_members++]);
 	return 0;
 }

@@ -143,6 +143,6 @@ int party_fill_dataplane(const struct party *party, struct dataplane_party *desi
 int party_fill_nat(const struct party *party, struct nat_desired *desired);
 /* Of the other members, those who share something; as many as an answer may hold. */
 int party_fill_shared(const struct party *party, struct control_shared_list *list);
-int party_fill_status(const struct party *party, struct control_status *status);
+int party_fill_status(const struct party *party, uint64_t now_s, struct control_status *status);
 
 #endif

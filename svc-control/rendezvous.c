@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "svc-control/login.h"
+
+#define TIME_MAX_S 100000000000ull /* of a server; more would not fit in microseconds */
 
 struct request {
 	uint64_t id;
@@ -33,6 +36,8 @@ struct rendezvous {
 	char told[CONTROL_REASON_MAX]; /* the last reason that was logged */
 	uint64_t login_id;	       /* 0: no login under way */
 	bool logged_in;
+	bool clock_known;
+	int64_t server_clock_us; /* its wall clock less our clock_now_us() */
 	uint64_t next_id;
 	uint16_t stun_port;
 	size_t n_stun_servers;
@@ -216,6 +221,11 @@ static void rendezvous_welcomed(struct rendezvous *rendezvous,
 	rendezvous->login_id = 0;
 	rendezvous->logged_in = true;
 	rendezvous->stun_port = frame->welcome.stun_port;
+	rendezvous->clock_known = frame->welcome.time_s > 0 && frame->welcome.time_s < TIME_MAX_S;
+	rendezvous->server_clock_us =
+		rendezvous->clock_known
+			? (int64_t)(frame->welcome.time_s * CLOCK_SECOND - clock_now_us())
+			: 0;
 	if (!rendezvous->resolving)
 		rendezvous_resolve(rendezvous);
 }
@@ -414,6 +424,28 @@ enum control_server_state rendezvous_state(const struct rendezvous *rendezvous)
 const char *rendezvous_reason(const struct rendezvous *rendezvous)
 {
 	return rendezvous->reason;
+}
+
+enum control_server_trouble rendezvous_trouble(const struct rendezvous *rendezvous)
+{
+	if (rendezvous->state != CONTROL_SERVER_AWAY || !rendezvous->client)
+		return CONTROL_TROUBLE_NONE;
+	switch (websocket_client_trouble(rendezvous->client)) {
+	case WEBSOCKET_TROUBLE_NAME: return CONTROL_TROUBLE_NAME;
+	case WEBSOCKET_TROUBLE_FOREIGN: return CONTROL_TROUBLE_FOREIGN;
+	case WEBSOCKET_TROUBLE_SILENT:
+	case WEBSOCKET_TROUBLE_NONE: break;
+	}
+	return CONTROL_TROUBLE_SILENT;
+}
+
+int64_t rendezvous_clock_ahead_s(const struct rendezvous *rendezvous)
+{
+	int64_t theirs_us = rendezvous->server_clock_us + (int64_t)clock_now_us();
+
+	if (!rendezvous->clock_known)
+		return CONTROL_CLOCK_UNKNOWN;
+	return ((int64_t)clock_wall_us() - theirs_us) / (int64_t)CLOCK_SECOND;
 }
 
 size_t rendezvous_stun_servers(const struct rendezvous *rendezvous,

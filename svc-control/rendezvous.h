@@ -54,6 +54,11 @@ void rendezvous_hurry(struct rendezvous *rendezvous);
 const char *rendezvous_url(const struct rendezvous *rendezvous);
 enum control_server_state rendezvous_state(const struct rendezvous *rendezvous);
 const char *rendezvous_reason(const struct rendezvous *rendezvous);
+/* Of AWAY. */
+enum control_server_trouble rendezvous_trouble(const struct rendezvous *rendezvous);
+/* How far this machine's clock is ahead of the server's, by its word at the last login;
+ * CONTROL_CLOCK_UNKNOWN before the first. */
+int64_t rendezvous_clock_ahead_s(const struct rendezvous *rendezvous);
 /* Where the server answers STUN; valid once ready. Returns how many. */
 size_t rendezvous_stun_servers(const struct rendezvous *rendezvous,
 			       struct addr servers[RENDEZVOUS_STUN_SERVERS_MAX]);

@@ -52,6 +52,7 @@ struct control {
 	struct renewal renewal;
 	struct local local;
 	char notice[CONTROL_REASON_MAX]; /* of control_status */
+	bool removed;			 /* from the last party, by its host */
 	bool has_wireguard_key;
 	uint8_t wireguard_key[DATAPLANE_KEY_SIZE];
 	struct loop_timer wireguard_timer;

@@ -273,6 +273,7 @@ struct websocket_client {
 	uint8_t *message; /* fragments so far */
 	size_t message_length;
 	char reason[REASON_SIZE];
+	enum websocket_trouble trouble;
 };
 
 static void client_enter(struct websocket_client *client, enum client_state state, const char *why)
@@ -466,6 +467,7 @@ static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *lis
 		connect_next(client);
 		return;
 	}
+	client->trouble = WEBSOCKET_TROUBLE_NAME;
 	snprintf(client->reason, REASON_SIZE, "cannot look up %.80s: %s", client->url.host,
 		 status ? uv_strerror(status) : "no address");
 	report_failure(client);
@@ -498,6 +500,7 @@ static void attempt(void *data)
 	client->next_address = 0;
 	client->n_addresses = 0;
 	client->reason[0] = 0;
+	client->trouble = WEBSOCKET_TROUBLE_SILENT;
 	if (addr_parse(&client->addresses[0], client->url.host) == 0) {
 		client->n_addresses = 1;
 		connect_next(client);
@@ -589,6 +592,7 @@ static int client_opened(struct lws *wsi, struct websocket_client *client)
 {
 	client_enter(client, OPEN, "connected");
 	client->opened_us = clock_now_us();
+	client->trouble = WEBSOCKET_TROUBLE_SILENT; /* whatever ends it from here on */
 	client->events->open(client->data);
 	return lws_get_opaque_user_data(wsi) ? 0 : -1;
 }
@@ -602,6 +606,12 @@ static void client_lost(struct lws *wsi, struct websocket_client *client, const 
 	client_note(client, text, length);
 	if (!client->inside_connect)
 		fail_later(client, "connection lost");
+}
+
+/* libwebsockets' words for an HTTP answer that is none of a WebSocket server begin so. */
+static bool is_foreign(const char *text, size_t length)
+{
+	return text && length >= 3 && memcmp(text, "HS:", 3) == 0;
 }
 
 static int client_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -620,6 +630,7 @@ static int client_callback(struct lws *wsi, enum lws_callback_reasons reason, vo
 	case LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH:
 		if (subprotocol_is_ours(wsi))
 			return 0;
+		client->trouble = WEBSOCKET_TROUBLE_FOREIGN;
 		client_note(client, "the other end is no LANrage server", 34);
 		return -1;
 	case LWS_CALLBACK_CLIENT_ESTABLISHED: return client_opened(wsi, client);
@@ -630,6 +641,8 @@ static int client_callback(struct lws *wsi, enum lws_callback_reasons reason, vo
 			client_note(client, (const char *)in + 2, length - 2);
 		return 0;
 	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+		if (is_foreign(in, length))
+			client->trouble = WEBSOCKET_TROUBLE_FOREIGN;
 		client_lost(wsi, client, in ? in : "", in ? length : 0);
 		return 0;
 	case LWS_CALLBACK_CLIENT_CLOSED: client_lost(wsi, client, "", 0); return 0;
@@ -694,6 +707,11 @@ void websocket_client_free(struct websocket_client *client)
 		return;
 	websocket_client_stop(client);
 	free(client);
+}
+
+enum websocket_trouble websocket_client_trouble(const struct websocket_client *client)
+{
+	return client->trouble;
 }
 
 bool websocket_client_is_open(const struct websocket_client *client)

@@ -60,6 +60,14 @@ void websocket_free(struct websocket *websocket);
 /* For the listener. */
 struct lws_context *websocket_lws(struct websocket *websocket);
 
+/* What kind of failure the last attempt was; the reason has the words. */
+enum websocket_trouble {
+	WEBSOCKET_TROUBLE_NONE = 0,
+	WEBSOCKET_TROUBLE_SILENT,  /* no answer, refused, lost */
+	WEBSOCKET_TROUBLE_NAME,	   /* the host's name cannot be looked up */
+	WEBSOCKET_TROUBLE_FOREIGN, /* an answer, but not one of our protocol */
+};
+
 struct websocket_client;
 struct websocket_events {
 	void (*open)(void *data);
@@ -86,6 +94,7 @@ void websocket_client_fail(struct websocket_client *client, const char *reason);
 /* No event follows. NULL is fine. */
 void websocket_client_free(struct websocket_client *client);
 
+enum websocket_trouble websocket_client_trouble(const struct websocket_client *client);
 bool websocket_client_is_open(const struct websocket_client *client);
 const struct websocket_url *websocket_client_url(const struct websocket_client *client);
 /* Queues one message; bytes are copied. -ENOTCONN, -EMSGSIZE, -ENOMEM, or -ENOBUFS when the other

@@ -127,6 +127,9 @@ static struct control_status sample_status(size_t n_members)
 		.server_url = "ws://198.51.100.7:8667",
 		.server_state = CONTROL_SERVER_AWAY,
 		.server_reason = "connection refused",
+		.server_trouble = CONTROL_TROUBLE_NAME,
+		.clock_ahead_s = CONTROL_CLOCK_UNKNOWN,
+		.removed = true,
 		.n_members = n_members,
 		.members = calloc(n_members + 1, sizeof(struct control_member))};
 
@@ -143,6 +146,7 @@ static struct control_status sample_status(size_t n_members)
 		member->host = i == 0;
 		member->self = i == 1;
 		member->announced = i % 3;
+		member->clock_wrong = i % 5 == 0;
 		member->backend = (enum dataplane_backend)(i % DATAPLANE_BACKEND_COUNT);
 		member->mapping = (enum nat_behaviour)(i % NAT_BEHAVIOURS);
 		member->filtering = (enum nat_behaviour)((i + 1) % NAT_BEHAVIOURS);
@@ -249,6 +253,7 @@ static void test_each_field_of_the_status(void **state)
 		m.field = value;                       \
 		assert_status_refused(&m.status.base); \
 	} while (0)
+	WRONG(status.server_trouble, CONTROL_TROUBLES);
 	WRONG(status.server_state, CONTROL_SERVER_STATES);
 	WRONG(status.prefix_length, 33);
 	WRONG(status.party_id.len, 15);

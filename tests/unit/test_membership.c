@@ -224,6 +224,12 @@ const char *rendezvous_reason(const struct rendezvous *rendezvous)
 	return "connection refused";
 }
 
+int64_t rendezvous_clock_ahead_s(const struct rendezvous *rendezvous)
+{
+	(void)rendezvous;
+	return CONTROL_CLOCK_UNKNOWN;
+}
+
 const char *rendezvous_url(const struct rendezvous *rendezvous)
 {
 	(void)rendezvous;

@@ -170,13 +170,13 @@ static void test_a_lease_alone_makes_no_member(void **state)
 	struct control_status status = {0};
 
 	assert_string_equal(handed_on(f), "");
-	assert_int_equal(party_fill_status(&f->party, &status), 0);
+	assert_int_equal(party_fill_status(&f->party, WORLD_NOW_S, &status), 0);
 	assert_int_equal(status.n_members, 1);
 	assert_string_equal(status.members[0].name, "mia");
 	assert_true(status.members[0].self);
 	control_status_clear(&status);
 	announce_all(f);
-	assert_int_equal(party_fill_status(&f->party, &status), 0);
+	assert_int_equal(party_fill_status(&f->party, WORLD_NOW_S, &status), 0);
 	assert_int_equal(status.n_members, 4);
 	assert_true(status.members[1].host);
 	assert_string_equal(status.members[2].name, "kira");

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "common/log.h"
+#include "common/clock.h"
 #include "svc-control/rendezvous.h"
 #include "tests/unit/control_world.h"
 
@@ -24,6 +25,7 @@ struct websocket_client {
 	void *data;
 	bool open;
 	char failed[CONTROL_REASON_MAX];
+	enum websocket_trouble trouble;
 	size_t n_sent;
 	struct rendezvous_client_frame sent; /* the last one */
 };
@@ -68,6 +70,11 @@ void websocket_client_free(struct websocket_client *c)
 void websocket_client_fail(struct websocket_client *c, const char *reason)
 {
 	snprintf(c->failed, sizeof(c->failed), "%s", reason);
+}
+
+enum websocket_trouble websocket_client_trouble(const struct websocket_client *c)
+{
+	return c->trouble;
 }
 
 bool websocket_client_is_open(const struct websocket_client *c)
@@ -200,6 +207,8 @@ static void say_challenge(void)
 	say(&frame);
 }
 
+static uint64_t server_s; /* its clock; 0: says none */
+
 static void say_welcome(uint16_t stun_port)
 {
 	struct rendezvous_server_frame frame = {.type = RENDEZVOUS_WELCOME,
@@ -207,6 +216,7 @@ static void say_welcome(uint16_t stun_port)
 
 	frame.welcome.observed = addr_ipv4(0x7f000001, 1234);
 	frame.welcome.stun_port = stun_port;
+	frame.welcome.time_s = server_s;
 	say(&frame);
 }
 
@@ -506,9 +516,54 @@ static void test_urls(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void test_clock(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t now_s = clock_wall_us() / CLOCK_SECOND;
+	static const struct {
+		int64_t ahead_s; /* the server's clock is that much behind ours */
+	} cases[] = {{0}, {1000000}, {-1000000}};
+
+	assert_true(rendezvous_clock_ahead_s(f->rendezvous) == CONTROL_CLOCK_UNKNOWN);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int64_t ahead_s;
+
+		server_s = (uint64_t)((int64_t)now_s - cases[i].ahead_s);
+		log_in(f);
+		ahead_s = rendezvous_clock_ahead_s(f->rendezvous);
+		assert_in_range(ahead_s - cases[i].ahead_s + 60, 0, 120);
+		close_connection();
+	}
+	for (int i = 0; i < 2; i++) {
+		server_s = i ? UINT64_MAX : 0;
+		log_in(f);
+		assert_true(rendezvous_clock_ahead_s(f->rendezvous) == CONTROL_CLOCK_UNKNOWN);
+		close_connection();
+	}
+	server_s = 0;
+}
+
+static void test_trouble(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(rendezvous_trouble(f->rendezvous), CONTROL_TROUBLE_NONE);
+	client->trouble = WEBSOCKET_TROUBLE_NAME;
+	close_connection();
+	assert_int_equal(rendezvous_trouble(f->rendezvous), CONTROL_TROUBLE_NAME);
+	client->trouble = WEBSOCKET_TROUBLE_FOREIGN;
+	assert_int_equal(rendezvous_trouble(f->rendezvous), CONTROL_TROUBLE_FOREIGN);
+	client->trouble = WEBSOCKET_TROUBLE_SILENT;
+	assert_int_equal(rendezvous_trouble(f->rendezvous), CONTROL_TROUBLE_SILENT);
+	log_in(f);
+	assert_int_equal(rendezvous_trouble(f->rendezvous), CONTROL_TROUBLE_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_clock, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_trouble, set_up, tear_down),
 		TEST(test_login),
 		TEST(test_a_server_without_stun),
 		TEST(test_nothing_counts_before_the_login),
