@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "svc-api/explain.h"
 #include "svc-api/handlers.h"
 #include "svc-api/member.h"
 #include "svc-api/routes.h"
@@ -18,6 +19,39 @@ void handle_peers(const struct request *request, struct reply *reply)
 	if (!snapshot)
 		return;
 	reply_json(reply, 200, view_peers(snapshot));
+	snapshot_clear(snapshot);
+	free(snapshot);
+}
+
+/* Where nobody goes by the name there may be a reason for that, too. */
+static void reply_why_absent(const struct request *request, const struct snapshot *snapshot,
+			     struct reply *reply)
+{
+	enum nat_cause cause = explain_absence(snapshot);
+
+	if (cause == NAT_CAUSE_NONE)
+		return;
+	reply_clear(reply);
+	reply_json(reply, 200, view_why_absent(request->parameter, cause));
+}
+
+void handle_why(const struct request *request, struct reply *reply)
+{
+	struct snapshot *snapshot = member_snapshot(request, reply);
+	const struct control_member *member;
+
+	if (!snapshot)
+		return;
+	member = member_find(snapshot->control, request->parameter, reply);
+	if (!member && reply->status == 404)
+		reply_why_absent(request, snapshot, reply);
+	else if (member && (!snapshot->nat || !snapshot->dataplane))
+		reply_error(reply, 504, "silent",
+			    "the %s service does not answer, so it is not known how the peer is "
+			    "reached; see `lanrage doctor`",
+			    service_names[snapshot->nat ? SERVICE_DATAPLANE : SERVICE_NAT]);
+	else if (member)
+		reply_json(reply, 200, view_why(snapshot, member));
 	snapshot_clear(snapshot);
 	free(snapshot);
 }

@@ -19,6 +19,7 @@ void handle_up(const struct request *request, struct reply *reply);
 void handle_down(const struct request *request, struct reply *reply);
 /* handle_peers.c */
 void handle_peers(const struct request *request, struct reply *reply);
+void handle_why(const struct request *request, struct reply *reply);
 void handle_ping(const struct request *request, struct reply *reply);
 /* handle_settings.c */
 void handle_settings(const struct request *request, struct reply *reply);

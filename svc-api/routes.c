@@ -74,6 +74,7 @@ const struct route routes[] = {
 	{"POST", "/api/v1/up", handle_up, NULL, NULL},
 	{"POST", "/api/v1/down", handle_down, NULL, NULL},
 	{"GET", "/api/v1/peers", handle_peers, NULL, NULL},
+	{"GET", "/api/v1/peers/*/why", handle_why, NULL, NULL},
 	{"POST", "/api/v1/peers/*/ping", handle_ping, NULL, NULL},
 	{"GET", "/api/v1/settings", handle_settings, NULL, describe_parameter},
 	{"PATCH", "/api/v1/settings", handle_change_settings, settings_body, NULL},

@@ -108,6 +108,13 @@ const struct dataplane_peer *snapshot_peer(const struct snapshot *snapshot,
 	return NULL;
 }
 
+const struct dataplane_path *snapshot_active_path(const struct dataplane_peer *peer)
+{
+	if (!peer || peer->state != DATAPLANE_PEER_CONNECTED || peer->active_path < 0)
+		return NULL;
+	return &peer->paths[peer->active_path];
+}
+
 const char *snapshot_relay_name(const struct snapshot *snapshot,
 				const uint8_t key[DATAPLANE_KEY_SIZE])
 {

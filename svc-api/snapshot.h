@@ -45,6 +45,8 @@ void snapshot_clear(struct snapshot *snapshot);
 /* By WireGuard key; NULL. */
 const struct dataplane_peer *snapshot_peer(const struct snapshot *snapshot,
 					   const uint8_t key[DATAPLANE_KEY_SIZE]);
+/* The path that carries its data now; NULL for none, or no peer. */
+const struct dataplane_path *snapshot_active_path(const struct dataplane_peer *peer);
 /* A relay's name; NULL where unknown. */
 const char *snapshot_relay_name(const struct snapshot *snapshot,
 				const uint8_t key[DATAPLANE_KEY_SIZE]);

@@ -19,10 +19,16 @@
 
 /* {party, self, server, relay, nat, services} */
 json_t *view_status(const struct snapshot *snapshot);
-/* What `lanrage doctor` looks at: {up, local, interface, server, relays, nat, candidates} */
+/* What `lanrage doctor` looks at: {notice, up, local, problem, clock_ahead_s, interface, server,
+ * relays, nat, candidates}; problem: {cause, text, remedy} of this machine, or null */
 json_t *view_network(const struct snapshot *snapshot);
 /* The others, as a list. */
 json_t *view_peers(const struct snapshot *snapshot);
+/* {peer, path, cause, text, remedy}; cause and remedy null for one that is reached directly and
+ * well. control, nat and dataplane have answered. */
+json_t *view_why(const struct snapshot *snapshot, const struct control_member *member);
+/* The same of a name that nobody goes by. */
+json_t *view_why_absent(const char *name, enum nat_cause cause);
 /* {rtt_ms, path, endpoint, relay}; snapshot for the relay's name. */
 json_t *view_probe(const struct dataplane_probe_result *result, const struct snapshot *snapshot);
 /* {code, link, expires_at} */
@@ -59,6 +65,8 @@ json_t *view_ms(uint32_t us);
 json_t *view_percent(uint32_t permille);
 json_t *view_seconds(uint64_t us);
 json_t *view_count(uint64_t count);
+/* {cause, text, remedy} */
+json_t *view_cause(enum nat_cause cause);
 json_t *view_behaviour(enum nat_behaviour behaviour);
 const char *view_relay_state(enum dataplane_relay_state state);
 /* Sets sampled_at and age_s of an object. */

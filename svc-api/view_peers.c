@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "svc-api/explain.h"
 #include "svc-api/view.h"
 
 static const char *peer_state(enum dataplane_peer_state state)
@@ -25,14 +26,6 @@ static const char *backend(enum dataplane_backend kind)
 	case DATAPLANE_BACKEND_COUNT: break;
 	}
 	return "stock";
-}
-
-/* The path that carries data now; NULL for none. */
-static const struct dataplane_path *active_path(const struct dataplane_peer *peer)
-{
-	if (!peer || peer->state != DATAPLANE_PEER_CONNECTED || peer->active_path < 0)
-		return NULL;
-	return &peer->paths[peer->active_path];
 }
 
 static json_t *path_kind(const struct snapshot *snapshot, const struct dataplane_path *path)
@@ -74,27 +67,17 @@ static json_t *nat_of(const struct control_member *member)
 	return json_string(text);
 }
 
-static json_t *reason_of(const struct snapshot *snapshot, const struct control_member *member,
-			 const struct dataplane_path *path)
+static json_t *reason_of(const struct snapshot *snapshot, const struct control_member *member)
 {
-	const struct nat_state *nat = snapshot->nat;
+	const char *sentence = nat_cause_sentence(explain_peer(snapshot, member));
 
-	if (path && path->kind == DATAPLANE_PATH_DIRECT)
-		return json_null();
-	for (size_t i = 0; nat && i < nat->n_reasons; i++)
-		if (memcmp(nat->reasons[i].public_key, member->wireguard_key, DATAPLANE_KEY_SIZE) ==
-		    0) {
-			const char *text = nat_cause_text(nat->reasons[i].cause);
-
-			return view_text(text ? text : "");
-		}
-	return json_null();
+	return view_text(sentence && snapshot->nat ? sentence : "");
 }
 
 static json_t *view_peer(const struct snapshot *snapshot, const struct control_member *member)
 {
 	const struct dataplane_peer *peer = snapshot_peer(snapshot, member->wireguard_key);
-	const struct dataplane_path *path = active_path(peer);
+	const struct dataplane_path *path = snapshot_active_path(peer);
 	char id[VIEW_ID_SIZE];
 	json_t *json = json_pack("{s:o, s:s, s:o, s:b, s:o, s:o, s:b}", "name",
 				 view_text(member->name), "id", view_id(member->identity, id),
@@ -116,7 +99,7 @@ static json_t *view_peer(const struct snapshot *snapshot, const struct control_m
 	json_object_set_new(json, "backend",
 			    member->announced ? json_string(backend(member->backend))
 					      : json_null());
-	json_object_set_new(json, "reason", reason_of(snapshot, member, path));
+	json_object_set_new(json, "reason", reason_of(snapshot, member));
 	return json;
 }
 
@@ -129,6 +112,41 @@ json_t *view_peers(const struct snapshot *snapshot)
 			json_array_append_new(peers,
 					      view_peer(snapshot, &snapshot->control->members[i]));
 	return peers;
+}
+
+json_t *view_cause(enum nat_cause cause)
+{
+	return json_pack("{s:s, s:s, s:s}", "cause", nat_cause_name(cause), "text",
+			 nat_cause_text(cause), "remedy", nat_cause_remedy(cause));
+}
+
+json_t *view_why(const struct snapshot *snapshot, const struct control_member *member)
+{
+	const struct dataplane_path *path =
+		snapshot_active_path(snapshot_peer(snapshot, member->wireguard_key));
+	enum nat_cause cause = explain_peer(snapshot, member);
+	char id[VIEW_ID_SIZE];
+	json_t *json =
+		json_pack("{s:o, s:o}", "peer",
+			  view_text(*member->name ? member->name : view_id(member->identity, id)),
+			  "path", path_kind(snapshot, path));
+	json_t *why = cause == NAT_CAUSE_NONE ? json_pack("{s:n, s:s, s:n}", "cause", "text",
+							  "the way is direct, and well", "remedy")
+					      : view_cause(cause);
+
+	json_object_update(json, why);
+	json_decref(why);
+	return json;
+}
+
+json_t *view_why_absent(const char *name, enum nat_cause cause)
+{
+	json_t *json = json_pack("{s:o, s:n}", "peer", view_text(name), "path");
+	json_t *why = view_cause(cause);
+
+	json_object_update(json, why);
+	json_decref(why);
+	return json;
 }
 
 json_t *view_probe(const struct dataplane_probe_result *result, const struct snapshot *snapshot)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "svc-api/explain.h"
 #include "svc-api/view.h"
 
 static const char *server_state(enum control_server_state state)
@@ -192,6 +193,20 @@ static json_t *view_candidates(const struct nat_state *nat)
 	return candidates;
 }
 
+static json_t *view_problem(const struct snapshot *snapshot)
+{
+	enum nat_cause cause = explain_self(snapshot);
+
+	return cause == NAT_CAUSE_NONE ? json_null() : view_cause(cause);
+}
+
+static json_t *view_clock(const struct control_status *control)
+{
+	if (!control || control->clock_ahead_s == CONTROL_CLOCK_UNKNOWN)
+		return json_null();
+	return json_integer(control->clock_ahead_s);
+}
+
 json_t *view_network(const struct snapshot *snapshot)
 {
 	const struct control_status *control = snapshot->control;
@@ -199,8 +214,9 @@ json_t *view_network(const struct snapshot *snapshot)
 
 	json_object_set_new(server, "reason",
 			    control ? view_text(control->server_reason) : json_null());
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "notice",
-			 control ? view_text(control->notice) : json_null(), "up",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "notice",
+			 control ? view_text(control->notice) : json_null(), "problem",
+			 view_problem(snapshot), "clock_ahead_s", view_clock(control), "up",
 			 control ? json_boolean(control->up) : json_null(), "local",
 			 control ? json_boolean(control->local) : json_null(), "interface",
 			 view_interface(snapshot->dataplane), "server", server, "relays",

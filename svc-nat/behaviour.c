@@ -73,6 +73,7 @@ static void send_copy(struct behaviour *behaviour, struct behaviour_server *serv
 	memcpy(request.transaction_id, server->transaction_id, sizeof(request.transaction_id));
 	request.transaction_id[STUN_TRANSACTION_ID_SIZE - 1] ^= (uint8_t)server->tries;
 	server->tries++;
+	behaviour->copies++;
 	if (server->tries == BEHAVIOUR_TRIES)
 		wait_us = GIVE_UP_US;
 	server->due_us = now_us + (wait_us < RTO_MAX_US ? wait_us : RTO_MAX_US);
@@ -374,6 +375,7 @@ bool behaviour_receive(struct behaviour *behaviour, uint64_t now_us, const struc
 	    !is_answer(server, &message))
 		return false;
 	server->tries = 0;
+	behaviour->answers++;
 	if (server->failures)
 		behaviour->changed = true;
 	server->failures = 0;
@@ -611,4 +613,13 @@ bool behaviour_is_silent(const struct behaviour *behaviour, const struct addr *s
 	const struct behaviour_server *known = find(behaviour, server);
 
 	return known && known->failures > 0;
+}
+
+bool behaviour_is_asking(const struct behaviour *behaviour)
+{
+	for (size_t i = 0; i < behaviour->n_servers; i++) {
+		if (behaviour->servers[i].tries)
+			return true;
+	}
+	return false;
 }

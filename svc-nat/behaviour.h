@@ -69,6 +69,8 @@ struct behaviour_family {
 struct behaviour {
 	struct behaviour_ops ops;
 	bool active;
+	uint64_t copies; /* of requests sent, and answers received, in all */
+	uint64_t answers;
 	bool changed; /* something below became another; the owner clears it */
 	size_t n_servers;
 	struct behaviour_server servers[BEHAVIOUR_SERVERS_MAX];
@@ -110,6 +112,9 @@ size_t behaviour_public(const struct behaviour *behaviour, struct addr list[BEHA
 uint32_t behaviour_rtt_us(const struct behaviour *behaviour, const struct addr *server);
 /* The last request to it was given up. */
 bool behaviour_is_silent(const struct behaviour *behaviour, const struct addr *server);
+
+/* A request is under way. */
+bool behaviour_is_asking(const struct behaviour *behaviour);
 
 bool behaviour_is_dependent(enum nat_behaviour mapping);
 

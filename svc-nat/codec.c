@@ -454,6 +454,7 @@ ssize_t nat_state_encode(const struct nat_state *state, uint8_t **bytes)
 	for (size_t i = 0; i < state->n_reasons && !store.failed; i++)
 		message.reasons[i] = reason_out(&store, &state->reasons[i]);
 	message.announce_counter = state->announce_counter;
+	message.here = state->here;
 	return pack(&store, &message.base, bytes);
 }
 
@@ -492,8 +493,9 @@ static bool state_in(struct nat_state *state, const Lanrage__Nat__State *in)
 {
 	revision_in(&state->desired, in->desired);
 	state->announce_counter = in->announce_counter;
-	if (in->n_relays > NAT_RELAYS_MAX)
+	if (in->n_relays > NAT_RELAYS_MAX || in->here >= NAT_CAUSES)
 		return false;
+	state->here = (enum nat_cause)in->here;
 	for (; state->n_relays < in->n_relays; state->n_relays++) {
 		if (!relay_state_in(&state->relays[state->n_relays], in->relays[state->n_relays]))
 			return false;
@@ -549,35 +551,133 @@ const char *nat_behaviour_text(enum nat_behaviour behaviour)
 	return "unknown";
 }
 
-static const char *const cause_texts[NAT_CAUSES] = {
-	[NAT_CAUSE_TRYING] = "a direct path is still being looked for; wait a few seconds",
-	[NAT_CAUSE_OFFLINE] = "the member is not online; ask them to start LANrage",
-	[NAT_CAUSE_NO_CANDIDATES] = "the two machines have no kind of address (IPv4 or IPv6) in "
-				    "common; turn on IPv6 on "
-				    "both sides, or get IPv4 for the side that lacks it",
-	[NAT_CAUSE_BOTH_SYMMETRIC] =
-		"both routers give every connection another port (symmetric NAT), so neither side "
-		"can be found; forward the tunnel's UDP port on one of the two routers",
-	[NAT_CAUSE_SYMMETRIC_AND_FILTERED] =
-		"one router gives every connection another port (symmetric NAT) and the other lets "
-		"in only what it was told to expect; forward the tunnel's UDP port on one of the "
-		"two routers",
-	[NAT_CAUSE_UDP_BLOCKED_HERE] =
-		"nothing sent by UDP is answered here; allow UDP to the internet in this machine's "
-		"or this network's firewall",
-	[NAT_CAUSE_UDP_BLOCKED_THERE] =
-		"nothing the member sends by UDP is answered; they have to allow UDP in their "
-		"machine's or network's firewall",
-	[NAT_CAUSE_BLOCKED_BETWEEN] =
-		"both networks look fine, yet no packet comes through; allow the tunnel's UDP port "
-		"in the firewalls of both machines and routers",
-	[NAT_CAUSE_NO_RELAY] =
-		"there is neither a direct path nor a relay in reach; run lanrage-relay on a "
-		"machine "
-		"with a public address, or forward the tunnel's UDP port on one of the routers",
+struct cause_words {
+	const char *name, *text, *remedy, *sentence;
 };
+
+#define CAUSE(name, text, remedy)                    \
+	{                                            \
+		name, text, remedy, text "; " remedy \
+	}
+
+static const struct cause_words cause_words[NAT_CAUSES] = {
+	[NAT_CAUSE_TRYING] =
+		CAUSE("trying", "a direct path is still being looked for", "wait a few seconds"),
+	[NAT_CAUSE_OFFLINE] =
+		CAUSE("offline", "the member is not online", "ask them to start LANrage"),
+	[NAT_CAUSE_NO_CANDIDATES] =
+		CAUSE("no-candidates", "the member has said no address at which it can be reached",
+		      "ask them to look at `lanrage doctor` on their machine"),
+	[NAT_CAUSE_NO_COMMON_FAMILY] =
+		CAUSE("no-common-family",
+		      "the two machines have no kind of address (IPv4 or IPv6) in common",
+		      "turn on IPv6 in both routers, or get IPv4 for the side that lacks it"),
+	[NAT_CAUSE_BOTH_SYMMETRIC] =
+		CAUSE("both-symmetric",
+		      "both routers give every connection another port (symmetric NAT), so neither "
+		      "side can be found",
+		      "forward the tunnel's UDP port on one of the two routers"),
+	[NAT_CAUSE_SYMMETRIC_AND_FILTERED] = CAUSE(
+		"symmetric-and-filtered",
+		"one router gives every connection another port (symmetric NAT) and the other "
+		"lets in only what it was told to expect",
+		"forward the tunnel's UDP port on one of the two routers"),
+	[NAT_CAUSE_UDP_BLOCKED_HERE] =
+		CAUSE("udp-blocked-here", "nothing that is sent by UDP is answered here",
+		      "allow UDP in this network's router or firewall, or use another network (a "
+		      "phone's hotspot, say)"),
+	[NAT_CAUSE_UDP_BLOCKED_THERE] =
+		CAUSE("udp-blocked-there", "nothing that the member sends by UDP is answered",
+		      "they have to allow UDP in their machine's or network's firewall, or use "
+		      "another network"),
+	[NAT_CAUSE_FIREWALL_HERE] = CAUSE(
+		"firewall-here", "this machine's own firewall throws the tunnel's packets away",
+		"allow UDP for LANrage in it, both ways (`sudo nft list ruleset` shows its "
+		"rules, `sudo ufw status` too)"),
+	[NAT_CAUSE_BLOCKED_BETWEEN] =
+		CAUSE("blocked-between", "both networks look fine, yet no packet comes through",
+		      "allow the tunnel's UDP port in the firewalls of both machines and routers"),
+	[NAT_CAUSE_HOLE] =
+		CAUSE("mtu-hole",
+		      "the direct way passes short packets and swallows long ones (an MTU hole)",
+		      "set the MTU that your line needs in the router (1492 for most DSL), and let "
+		      "ICMP through its firewall"),
+	[NAT_CAUSE_RELAY_BETTER] =
+		CAUSE("relay-better", "the direct way works, but the relay's measures better now",
+		      "nothing need be done; a cable instead of Wi-Fi, and no downloads meanwhile, "
+		      "help the direct way"),
+	[NAT_CAUSE_NO_RELAY] =
+		CAUSE("no-relay", "there is no direct path, and no relay to help",
+		      "run lanrage-relay on a machine with a public address (`make up-server`), or "
+		      "forward the tunnel's UDP port on one of the routers"),
+	[NAT_CAUSE_RELAY_SILENT] =
+		CAUSE("relay-silent", "there is no direct path, and no relay answers",
+		      "ask whoever runs the relay whether it runs and its UDP port is open"),
+	[NAT_CAUSE_RELAY_FULL] =
+		CAUSE("relay-full", "there is no direct path, and the relay is full",
+		      "ask whoever runs it to raise `members=` of [relay], or run one of your own"),
+	[NAT_CAUSE_RELAY_REFUSED] = CAUSE(
+		"relay-refused", "there is no direct path, and the relay refuses this machine",
+		"`lanrage doctor` shows the relay's words; tell whoever runs it"),
+	[NAT_CAUSE_NO_RELAY_THERE] =
+		CAUSE("no-relay-there",
+		      "there is no direct path, and the member is not connected to the relay",
+		      "ask them what `lanrage why` with your name says on their machine"),
+	[NAT_CAUSE_LOSSY] =
+		CAUSE("lossy", "the way is direct, but loses packets",
+		      "use a cable instead of Wi-Fi, stop downloads and streams, on both sides"),
+	[NAT_CAUSE_SLOW] = CAUSE(
+		"slow", "the way is direct, but slow or uneven",
+		"use a cable instead of Wi-Fi, stop downloads and VPNs, on both sides; over a "
+		"great distance it stays so"),
+	[NAT_CAUSE_NO_PARTY] =
+		CAUSE("no-party", "you are in no party", "`lanrage join CODE` comes to a friend's"),
+	[NAT_CAUSE_KICKED] = CAUSE("kicked", "the party's host removed this machine",
+				   "ask the host for a new code, then `lanrage join CODE`"),
+	[NAT_CAUSE_DISCONNECTED] = CAUSE(
+		"disconnected", "this machine is disconnected from the party", "`lanrage up`"),
+	[NAT_CAUSE_NETWORK_HERE] =
+		CAUSE("network-here", "nothing answers: neither the server nor a relay",
+		      "check this machine's own connection: cable, Wi-Fi, router"),
+	[NAT_CAUSE_CLOCK_HERE] = CAUSE(
+		"clock-here",
+		"this machine's clock is wrong, so codes and members' words look expired",
+		"set it: `sudo timedatectl set-ntp true`, or by hand; then `lanrage down` and "
+		"`lanrage up`"),
+	[NAT_CAUSE_CLOCK_THERE] =
+		CAUSE("clock-there", "the member's clock is wrong, so it finds nobody",
+		      "ask them to set it (`sudo timedatectl set-ntp true`)"),
+	[NAT_CAUSE_SERVER_NAME] =
+		CAUSE("server-name", "the server's name cannot be looked up (DNS)",
+		      "check this machine's connection and DNS, and the spelling in `lanrage "
+		      "settings server_url`"),
+	[NAT_CAUSE_SERVER_FOREIGN] =
+		CAUSE("server-foreign", "what answers at the server's address is no LANrage server",
+		      "log in to this network's own page first (hotel, campus), or correct "
+		      "`lanrage settings server_url`"),
+	[NAT_CAUSE_SERVER_AWAY] =
+		CAUSE("server-away",
+		      "the server does not answer, so it is not known where the others are",
+		      "ask whoever runs the server; check your connection and `lanrage settings "
+		      "server_url`"),
+};
+
+const char *nat_cause_name(enum nat_cause cause)
+{
+	return cause < NAT_CAUSES ? cause_words[cause].name : NULL;
+}
 
 const char *nat_cause_text(enum nat_cause cause)
 {
-	return cause < NAT_CAUSES ? cause_texts[cause] : NULL;
+	return cause < NAT_CAUSES ? cause_words[cause].text : NULL;
+}
+
+const char *nat_cause_remedy(enum nat_cause cause)
+{
+	return cause < NAT_CAUSES ? cause_words[cause].remedy : NULL;
+}
+
+const char *nat_cause_sentence(enum nat_cause cause)
+{
+	return cause < NAT_CAUSES ? cause_words[cause].sentence : NULL;
 }

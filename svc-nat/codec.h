@@ -111,22 +111,47 @@ struct nat_relay_state {
 	bool chosen; /* one of ours: announced to the others */
 };
 
-/* Why a peer has no direct path; one cause each. */
+/* Why a peer is not reached directly and well; one cause each. svc-nat names those down to
+ * NAT_CAUSE_SLOW, from what it knows of the two networks; the rest concern this machine and the
+ * server, and svc-api names them from what svc-control says. */
 enum nat_cause {
-	NAT_CAUSE_NONE = 0, /* it is direct */
+	NAT_CAUSE_NONE = 0, /* it is direct, and well */
 	NAT_CAUSE_TRYING,   /* still within the first seconds */
 	NAT_CAUSE_OFFLINE,
-	NAT_CAUSE_NO_CANDIDATES, /* it announced none of a family we have */
+	NAT_CAUSE_NO_CANDIDATES,    /* it has announced no address */
+	NAT_CAUSE_NO_COMMON_FAMILY, /* none of a family (IPv4, IPv6) we have */
 	NAT_CAUSE_BOTH_SYMMETRIC,
 	NAT_CAUSE_SYMMETRIC_AND_FILTERED, /* one symmetric, the other port-dependent filtering */
 	NAT_CAUSE_UDP_BLOCKED_HERE,
 	NAT_CAUSE_UDP_BLOCKED_THERE,
+	NAT_CAUSE_FIREWALL_HERE,   /* and it is this machine's own packet filter */
 	NAT_CAUSE_BLOCKED_BETWEEN, /* both behave well, yet nothing comes through */
-	NAT_CAUSE_NO_RELAY,	   /* not even a relay */
+	NAT_CAUSE_HOLE,		   /* the direct way loses long packets */
+	NAT_CAUSE_RELAY_BETTER,	   /* the direct way works, and measures clearly worse */
+	NAT_CAUSE_NO_RELAY,	   /* no direct way, and there is no relay */
+	NAT_CAUSE_RELAY_SILENT,	   /* nor does a relay answer */
+	NAT_CAUSE_RELAY_FULL,
+	NAT_CAUSE_RELAY_REFUSED,
+	NAT_CAUSE_NO_RELAY_THERE, /* the relay answers us, but the peer is not bound there */
+	NAT_CAUSE_LOSSY,	  /* direct, and not well */
+	NAT_CAUSE_SLOW,
+	NAT_CAUSE_NO_PARTY,
+	NAT_CAUSE_KICKED,
+	NAT_CAUSE_DISCONNECTED, /* `lanrage down` */
+	NAT_CAUSE_NETWORK_HERE, /* neither the server nor anybody else answers */
+	NAT_CAUSE_CLOCK_HERE,	/* so what the others say looks expired, or what we say does */
+	NAT_CAUSE_CLOCK_THERE,
+	NAT_CAUSE_SERVER_NAME,	  /* its name cannot be looked up */
+	NAT_CAUSE_SERVER_FOREIGN, /* what answers there is no server of ours */
+	NAT_CAUSE_SERVER_AWAY,
 	NAT_CAUSES,
 };
-/* One sentence of cause and remedy; NULL for NAT_CAUSE_NONE. */
+/* A word for programs (`udp-blocked-here`); NULL for NAT_CAUSE_NONE. */
+const char *nat_cause_name(enum nat_cause cause);
+/* The cause and the remedy in a sentence each, and both in one; NULL for NAT_CAUSE_NONE. */
 const char *nat_cause_text(enum nat_cause cause);
+const char *nat_cause_remedy(enum nat_cause cause);
+const char *nat_cause_sentence(enum nat_cause cause);
 
 struct nat_reason {
 	uint8_t public_key[DATAPLANE_KEY_SIZE];
@@ -148,6 +173,7 @@ struct nat_state {
 	struct nat_relay_state relays[NAT_RELAYS_MAX];
 	size_t n_reasons;
 	struct nat_reason *reasons;
+	enum nat_cause here;	   /* what keeps everybody away on this side; NONE */
 	uint64_t announce_counter; /* grows with each change worth announcing */
 };
 

@@ -54,6 +54,7 @@ int report_state(const struct nat *nat, struct nat_state *state)
 		fill_relay(nat, &nat->desired.relays[state->n_relays],
 			   &state->relays[state->n_relays]);
 	state->announce_counter = nat->report.announce_counter;
+	state->here = nat->here;
 	if (nat->n_reasons == 0)
 		return 0;
 	state->reasons = malloc(nat->n_reasons * sizeof(*state->reasons));

@@ -244,9 +244,11 @@ static void explain(struct nat *nat, uint64_t now_us)
 		.plan = &nat->neighbour.plan,
 		.state = nat->neighbour.has_state ? &nat->neighbour.state : NULL,
 		.mapping = behaviour_mapping_overall(&nat->behaviour),
+		.drops = drops_are_ours(&nat->drops),
 	};
 	struct nat_reason *reasons;
 
+	nat->here = nat->desired.active ? why_here(&input) : NAT_CAUSE_NONE;
 	if (!nat->desired.active) {
 		why_clear(&nat->why);
 		free(nat->reasons);
@@ -308,6 +310,18 @@ static void think(struct nat *nat, uint64_t now_us)
 		nat->think_us = earlier(nat->think_us, nat->active_us + COMPLETE_US);
 }
 
+/* While servers are asked, the kernel is watched for answers that vanish. */
+static void watch_drops(struct nat *nat)
+{
+	const struct behaviour *behaviour = &nat->behaviour;
+	bool asking = behaviour_is_asking(behaviour), ours = drops_are_ours(&nat->drops);
+
+	if (!drops_is_due(&nat->drops, asking, behaviour->answers))
+		return;
+	drops_update(&nat->drops, asking, behaviour->copies, behaviour->answers, drops_read());
+	nat->dirty |= drops_are_ours(&nat->drops) != ours;
+}
+
 static void turn(void *data)
 {
 	struct nat *nat = data;
@@ -317,6 +331,7 @@ static void turn(void *data)
 
 	behaviour_set_own(&nat->behaviour, now_us, own, n_own);
 	due_us = behaviour_poll(&nat->behaviour, now_us);
+	watch_drops(nat);
 	if (nat->dirty || nat->behaviour.changed || now_us >= nat->think_us)
 		think(nat, now_us);
 	if (nat->think_us < due_us)
@@ -369,10 +384,28 @@ static void notice_reflexive(struct nat *nat, uint64_t now_us)
 	memcpy(nat->reflexive, state->reflexive, sizeof(nat->reflexive));
 }
 
+/* A peer or a relay was lost: is it that one alone, or are we cut off? */
+static void notice_loss(struct nat *nat, uint64_t now_us)
+{
+	const struct dataplane_state *state = &nat->neighbour.state;
+	size_t n_reached = 0;
+
+	for (size_t i = 0; i < state->n_peers; i++)
+		n_reached += state->peers[i].state == DATAPLANE_PEER_CONNECTED;
+	for (size_t i = 0; i < state->n_relays; i++)
+		n_reached += state->relays[i].state == DATAPLANE_RELAY_BOUND;
+	if (n_reached < nat->n_reached) {
+		behaviour_check(&nat->behaviour, now_us, ADDR_IPV4);
+		behaviour_check(&nat->behaviour, now_us, ADDR_IPV6);
+	}
+	nat->n_reached = n_reached;
+}
+
 static void on_neighbour(void *data)
 {
 	struct nat *nat = data;
 
+	notice_loss(nat, clock_now_us());
 	notice_reflexive(nat, clock_now_us());
 	on_changed(nat);
 }

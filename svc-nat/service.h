@@ -20,6 +20,7 @@
 #include "svc-nat/candidates.h"
 #include "svc-nat/codec.h"
 #include "svc-nat/distances.h"
+#include "svc-nat/drops.h"
 #include "svc-nat/neighbour.h"
 #include "svc-nat/pairs.h"
 #include "svc-nat/pipe.h"
@@ -36,6 +37,7 @@ struct nat {
 	struct pipe pipe;
 	struct neighbour neighbour; /* the dataplane */
 	struct behaviour behaviour;
+	struct drops drops;
 	struct relays relays;
 	struct distances distances;
 	struct pairs pairs;
@@ -48,7 +50,9 @@ struct nat {
 	struct nat_candidate candidates[DATAPLANE_CANDIDATES_MAX]; /* zero behind n_candidates */
 	size_t n_reasons;
 	struct nat_reason *reasons;
+	enum nat_cause here;
 
+	size_t n_reached;   /* peers and relays, as of the last state of the dataplane */
 	size_t n_reflexive; /* as of the last state of the dataplane */
 	struct addr reflexive[DATAPLANE_REFLEXIVE_MAX];
 	struct behaviour_family logged[BEHAVIOUR_FAMILIES];

@@ -41,33 +41,106 @@ static const struct dataplane_peer_plan *find_plan(const struct why_input *input
 	return NULL;
 }
 
+static const struct dataplane_path *active_path(const struct dataplane_peer *peer)
+{
+	bool connected = peer && peer->state == DATAPLANE_PEER_CONNECTED && peer->active_path >= 0;
+
+	return connected ? &peer->paths[peer->active_path] : NULL;
+}
+
 static bool is_connected(const struct dataplane_peer *peer)
 {
-	return peer && peer->state == DATAPLANE_PEER_CONNECTED && peer->active_path >= 0;
+	return active_path(peer) != NULL;
 }
 
 static bool is_direct(const struct dataplane_peer *peer)
 {
-	return is_connected(peer) && peer->paths[peer->active_path].kind == DATAPLANE_PATH_DIRECT;
+	return is_connected(peer) && active_path(peer)->kind == DATAPLANE_PATH_DIRECT;
 }
 
-static bool is_bound(const struct why_input *input, const uint8_t *key)
+static bool is_bound(const struct why_input *input)
 {
 	for (size_t i = 0; input->state && i < input->state->n_relays; i++) {
-		if ((!key || same_key(input->state->relays[i].public_key, key)) &&
-		    input->state->relays[i].state == DATAPLANE_RELAY_BOUND)
+		if (input->state->relays[i].state == DATAPLANE_RELAY_BOUND)
 			return true;
 	}
 	return false;
 }
 
-static bool has_bound_relay(const struct why_input *input, const struct dataplane_peer_plan *plan)
+/* A direct path that answers; or one with a hole, which is probed with long packets alone and so
+ * looks dead. */
+static bool has_direct(const struct dataplane_peer *peer, bool hole)
 {
-	for (size_t i = 0; plan && i < plan->n_relays; i++) {
-		if (is_bound(input, plan->relays[i]))
+	for (size_t i = 0; peer && i < peer->n_paths; i++) {
+		const struct dataplane_path *path = &peer->paths[i];
+
+		if (path->kind == DATAPLANE_PATH_DIRECT && path->hole == hole &&
+		    (hole || path->state == DATAPLANE_PATH_WORKING))
 			return true;
 	}
 	return false;
+}
+
+/* Of a direct path in use. */
+static enum nat_cause judge_path(const struct dataplane_path *path)
+{
+	if (path->hole)
+		return NAT_CAUSE_HOLE;
+	if (path->loss_permille != DATAPLANE_UNKNOWN && path->loss_permille >= WHY_LOSS_PERMILLE)
+		return NAT_CAUSE_LOSSY;
+	if ((path->rtt_us != DATAPLANE_UNKNOWN && path->rtt_us >= WHY_RTT_US) ||
+	    (path->jitter_us != DATAPLANE_UNKNOWN && path->jitter_us >= WHY_JITTER_US))
+		return NAT_CAUSE_SLOW;
+	return NAT_CAUSE_NONE;
+}
+
+/* ---- relays ---- */
+
+static const struct dataplane_relay_status *find_relay(const struct why_input *input,
+						       const uint8_t *key)
+{
+	for (size_t i = 0; input->state && i < input->state->n_relays; i++) {
+		if (same_key(input->state->relays[i].public_key, key))
+			return &input->state->relays[i];
+	}
+	return NULL;
+}
+
+/* The relay that we are bound at says that the peer is not. */
+static bool is_unbound(const struct dataplane_peer *peer, const uint8_t *key)
+{
+	for (size_t i = 0; peer && i < peer->n_paths; i++) {
+		const struct dataplane_path *path = &peer->paths[i];
+
+		if (path->kind == DATAPLANE_PATH_RELAY && same_key(path->relay, key))
+			return path->unbound;
+	}
+	return false;
+}
+
+/* Why none of the peer's relays helps; NONE: one should. */
+static enum nat_cause judge_relays(const struct why_input *input, const struct dataplane_peer *peer,
+				   const struct dataplane_peer_plan *plan)
+{
+	enum nat_cause cause = NAT_CAUSE_RELAY_SILENT;
+
+	if (input->desired->n_relays == 0)
+		return NAT_CAUSE_NO_RELAY;
+	for (size_t i = 0; plan && i < plan->n_relays; i++) {
+		const struct dataplane_relay_status *relay = find_relay(input, plan->relays[i]);
+
+		if (!relay)
+			continue;
+		if (relay->state == DATAPLANE_RELAY_BOUND && !is_unbound(peer, plan->relays[i]))
+			return NAT_CAUSE_NONE;
+		if (relay->state == DATAPLANE_RELAY_BOUND)
+			cause = NAT_CAUSE_NO_RELAY_THERE;
+		else if (relay->state == DATAPLANE_RELAY_REFUSED && relay->full)
+			cause = NAT_CAUSE_RELAY_FULL;
+		else if (relay->state == DATAPLANE_RELAY_REFUSED)
+			cause = NAT_CAUSE_RELAY_REFUSED;
+	}
+	return cause;
 }
 
 /* Both sides' NATs, when packets could flow but do not. */
@@ -85,28 +158,56 @@ static enum nat_cause between(enum nat_behaviour here, enum nat_behaviour there)
 	return NAT_CAUSE_BLOCKED_BETWEEN;
 }
 
+enum nat_cause why_here(const struct why_input *input)
+{
+	bool filtered = input->state && input->state->filtered_age_us < WHY_FILTERED_US;
+
+	/* STUN may be blocked alone: a relay that answers proves that UDP is not. */
+	if (input->mapping != NAT_BLOCKED || is_bound(input))
+		return NAT_CAUSE_NONE;
+	return filtered || input->drops ? NAT_CAUSE_FIREWALL_HERE : NAT_CAUSE_UDP_BLOCKED_HERE;
+}
+
+/* What is wrong on one of the two sides alone, whoever the other is. */
+static enum nat_cause on_one_side(const struct why_input *input, const struct nat_member *member,
+				  const struct dataplane_peer_plan *plan)
+{
+	enum nat_cause here = why_here(input);
+
+	if (here != NAT_CAUSE_NONE)
+		return here;
+	if (member->mapping == NAT_BLOCKED)
+		return NAT_CAUSE_UDP_BLOCKED_THERE;
+	if (member->n_candidates == 0)
+		return NAT_CAUSE_NO_CANDIDATES;
+	if (!plan || plan->n_candidates == 0)
+		return NAT_CAUSE_NO_COMMON_FAMILY;
+	return NAT_CAUSE_NONE;
+}
+
 static enum nat_cause explain(const struct why_input *input, const struct nat_member *member,
 			      const struct dataplane_peer *peer,
 			      const struct dataplane_peer_plan *plan, bool early)
 {
 	bool connected = is_connected(peer);
+	enum nat_cause cause;
 
 	if (is_direct(peer))
-		return NAT_CAUSE_NONE;
+		return judge_path(active_path(peer));
 	if (!connected && !member->online)
 		return NAT_CAUSE_OFFLINE;
 	if (early)
 		return NAT_CAUSE_TRYING;
-	/* STUN may be blocked alone: a relay that answers proves that UDP is not. */
-	if (input->mapping == NAT_BLOCKED && !is_bound(input, NULL))
-		return NAT_CAUSE_UDP_BLOCKED_HERE;
-	if (member->mapping == NAT_BLOCKED)
-		return NAT_CAUSE_UDP_BLOCKED_THERE;
-	if (!plan || plan->n_candidates == 0)
-		return NAT_CAUSE_NO_CANDIDATES;
-	if (!connected && !has_bound_relay(input, plan))
-		return NAT_CAUSE_NO_RELAY;
-	return between(input->mapping, member->mapping);
+	cause = on_one_side(input, member, plan);
+	if (cause != NAT_CAUSE_NONE)
+		return cause;
+	if (has_direct(peer, true))
+		return NAT_CAUSE_HOLE;
+	if (connected && has_direct(peer, false))
+		return NAT_CAUSE_RELAY_BETTER;
+	if (!connected)
+		cause = judge_relays(input, peer, plan);
+	return cause != NAT_CAUSE_NONE ? cause : between(input->mapping, member->mapping);
 }
 
 static const struct why_entry *find_entry(const struct why *why, const uint8_t *key, size_t start)

@@ -33,6 +33,8 @@ int command_invite(const struct invocation *invocation);
 /* cmd_peers.c */
 int command_peers(const struct invocation *invocation);
 int command_ping(const struct invocation *invocation);
+/* cmd_why.c */
+int command_why(const struct invocation *invocation);
 /* cmd_metrics.c */
 int command_metrics(const struct invocation *invocation);
 /* cmd_settings.c */

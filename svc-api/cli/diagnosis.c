@@ -80,8 +80,34 @@ static void judge_interface(struct diagnosis *diagnosis, const json_t *interface
 		diagnosis_add(diagnosis, "interface", NULL, "%s is there, not in use now", name);
 }
 
-static void judge_server(struct diagnosis *diagnosis, const json_t *server)
+/* What the API says is wrong with this machine, if it is one of the causes whose names begin so. */
+static const json_t *problem_of(const json_t *network, const char *begin)
 {
+	const json_t *problem = json_object_get(network, "problem");
+
+	return strncmp(text_at(problem, "cause"), begin, strlen(begin)) == 0 ? problem : NULL;
+}
+
+static void judge_clock(struct diagnosis *diagnosis, const json_t *network)
+{
+	const json_t *problem = problem_of(network, "clock-here");
+	const json_t *ahead = json_object_get(network, "clock_ahead_s");
+	long long off_s = (long long)json_integer_value(ahead);
+
+	if (problem)
+		diagnosis_add(diagnosis, "clock", text_at(problem, "remedy"),
+			      "%s: it is %lld s %s the server's", text_at(problem, "text"),
+			      off_s < 0 ? -off_s : off_s, off_s < 0 ? "behind" : "ahead of");
+	else if (json_is_integer(ahead))
+		diagnosis_add(diagnosis, "clock", NULL, "agrees with the server's");
+}
+
+static void judge_server(struct diagnosis *diagnosis, const json_t *network)
+{
+	const json_t *server = json_object_get(network, "server");
+	const json_t *problem = problem_of(network, "server-");
+	const json_t *cut_off = problem_of(network, "network-here");
+
 	const char *url = text_at(server, "url"), *reason = text_at(server, "reason");
 
 	if (is_at(server, "state", "connected"))
@@ -95,6 +121,10 @@ static void judge_server(struct diagnosis *diagnosis, const json_t *server)
 	else if (json_is_null(json_object_get(server, "state")))
 		diagnosis_add(diagnosis, "server", "see the line control above",
 			      "unknown: the control service does not answer");
+	else if (problem || cut_off)
+		diagnosis_add(diagnosis, "server", text_at(problem ? problem : cut_off, "remedy"),
+			      "%s: %s%s%s", url, text_at(problem ? problem : cut_off, "text"),
+			      *reason ? ": " : "", reason);
 	else
 		diagnosis_add(diagnosis, "server",
 			      "check the address with `lanrage settings server_url`, your "
@@ -132,12 +162,18 @@ static void judge_relay(struct diagnosis *diagnosis, const json_t *relays, bool 
 			      "no relay is known: friends whom no direct way reaches stay away");
 }
 
-static void judge_nat(struct diagnosis *diagnosis, const json_t *nat)
+static void judge_nat(struct diagnosis *diagnosis, const json_t *network)
 {
+	const json_t *nat = json_object_get(network, "nat");
+	const json_t *firewall = problem_of(network, "firewall-here");
+	const json_t *blocked = firewall ? firewall : problem_of(network, "udp-blocked-here");
 	const char *mapping = text_at(nat, "mapping");
 	const char *public = json_string_value(json_array_get(json_object_get(nat, "public"), 0));
 
-	if (strcmp(mapping, "blocked") == 0)
+	if (blocked)
+		diagnosis_add(diagnosis, "udp", text_at(blocked, "remedy"), "%s",
+			      text_at(blocked, "text"));
+	else if (strcmp(mapping, "blocked") == 0)
 		diagnosis_add(diagnosis, "udp", FIREWALL_HINT, "no UDP comes back from outside");
 	else if (public)
 		diagnosis_add(diagnosis, "udp", NULL, "seen from outside as %s%s%s", public,
@@ -147,11 +183,18 @@ static void judge_nat(struct diagnosis *diagnosis, const json_t *nat)
 			      "the address seen from outside is not known yet");
 }
 
-static void judge_party(struct diagnosis *diagnosis, const json_t *self, bool in_party, bool up)
+static void judge_party(struct diagnosis *diagnosis, const json_t *self, const json_t *network,
+			bool in_party)
 {
+	const json_t *kicked = problem_of(network, "kicked");
+	bool up = json_is_true(json_object_get(network, "up"));
+
 	if (json_is_null(json_object_get(self, "id")))
 		return; /* control does not answer: said already */
-	if (!in_party)
+	if (!in_party && kicked)
+		diagnosis_add(diagnosis, "party", text_at(kicked, "remedy"), "in no party: %s",
+			      text_at(kicked, "text"));
+	else if (!in_party)
 		diagnosis_add(diagnosis, "party", NULL, "in no party");
 	else if (!up)
 		diagnosis_add(diagnosis, "party", "`lanrage up`", "disconnected");
@@ -172,12 +215,13 @@ void diagnosis_judge(struct diagnosis *diagnosis, const json_t *status, const js
 
 	json_object_foreach(json_object_get(status, "services"), name, service)
 		judge_service(diagnosis, name, service);
-	judge_server(diagnosis, json_object_get(network, "server"));
-	judge_party(diagnosis, json_object_get(status, "self"), in_party, up);
+	judge_clock(diagnosis, network);
+	judge_server(diagnosis, network);
+	judge_party(diagnosis, json_object_get(status, "self"), network, in_party);
 	judge_interface(diagnosis, json_object_get(network, "interface"), in_party && up);
 	judge_relay(diagnosis, json_object_get(network, "relays"),
 		    in_party && up && !json_is_true(json_object_get(network, "local")));
-	judge_nat(diagnosis, json_object_get(network, "nat"));
+	judge_nat(diagnosis, network);
 }
 
 bool diagnosis_is_fine(const struct diagnosis *diagnosis)

@@ -247,7 +247,7 @@ static void a_relayed_peer_has_a_reason(void **state)
 		"\"jitter_ms\":null,\"loss_pct\":null,\"handshake_age_s\":null,"
 		"\"rx_bytes\":0,\"tx_bytes\":0,\"nat\":null,\"backend\":\"kernel\","
 		"\"reason\":\"%s\"}",
-		nat_cause_text(NAT_CAUSE_BOTH_SYMMETRIC));
+		nat_cause_sentence(NAT_CAUSE_BOTH_SYMMETRIC));
 	golden(peer(1), text);
 }
 
@@ -263,12 +263,38 @@ static void a_member_that_was_never_heard(void **state)
 
 	(void)state;
 	(void)snprintf(text, sizeof(text), format, "\"none\"", "\"connecting\"",
-		       nat_cause_text(NAT_CAUSE_OFFLINE));
+		       nat_cause_sentence(NAT_CAUSE_OFFLINE));
 	golden(peer(2), text);
 	snapshot.dataplane = NULL; /* does not answer: nothing is known */
 	(void)snprintf(text, sizeof(text), format, "null", "null",
-		       nat_cause_text(NAT_CAUSE_OFFLINE));
+		       nat_cause_sentence(NAT_CAUSE_OFFLINE));
 	golden(peer(2), text);
+}
+
+static void why_a_peer_is_not_direct(void **state)
+{
+	char text[1024];
+
+	(void)state;
+	golden(view_why(&snapshot, &members[1]),
+	       "{\"peer\":\"lee\",\"path\":\"direct\",\"cause\":null,"
+	       "\"text\":\"the way is direct, and well\",\"remedy\":null}");
+	(void)snprintf(text, sizeof(text),
+		       "{\"peer\":\"mo ?[31m\",\"path\":\"relay\",\"cause\":\"both-symmetric\","
+		       "\"text\":\"%s\",\"remedy\":\"%s\"}",
+		       nat_cause_text(NAT_CAUSE_BOTH_SYMMETRIC),
+		       nat_cause_remedy(NAT_CAUSE_BOTH_SYMMETRIC));
+	golden(view_why(&snapshot, &members[2]), text);
+	(void)snprintf(text, sizeof(text),
+		       "{\"peer\":\"0404040404040404\",\"path\":\"none\",\"cause\":\"offline\","
+		       "\"text\":\"%s\",\"remedy\":\"%s\"}",
+		       nat_cause_text(NAT_CAUSE_OFFLINE), nat_cause_remedy(NAT_CAUSE_OFFLINE));
+	golden(view_why(&snapshot, &members[3]), text);
+	(void)snprintf(text, sizeof(text),
+		       "{\"peer\":\"kim\",\"path\":null,\"cause\":\"kicked\",\"text\":\"%s\","
+		       "\"remedy\":\"%s\"}",
+		       nat_cause_text(NAT_CAUSE_KICKED), nat_cause_remedy(NAT_CAUSE_KICKED));
+	golden(view_why_absent("kim", NAT_CAUSE_KICKED), text);
 }
 
 static void only_a_connected_peer_has_a_path(void **state)
@@ -291,7 +317,8 @@ static void network_for_doctor(void **state)
 	(void)state;
 	strcpy(snapshot.control_status.server_reason, "refused");
 	golden(view_network(&snapshot),
-	       "{\"notice\":null,\"up\":true,\"local\":false,\"interface\":{\"name\":\"lanrage0\","
+	       "{\"notice\":null,\"problem\":null,\"clock_ahead_s\":0,\"up\":true,\"local\":false,"
+	       "\"interface\":{\"name\":\"lanrage0\","
 	       "\"state\":\"up\","
 	       "\"reason\":null,\"port_ipv4\":4242,\"port_ipv6\":0},"
 	       "\"server\":{\"url\":\"ws://s.example:8667\",\"state\":\"connected\","
@@ -496,6 +523,7 @@ int main(void)
 		cmocka_unit_test_setup(a_direct_peer, set_up),
 		cmocka_unit_test_setup(a_relayed_peer_has_a_reason, set_up),
 		cmocka_unit_test_setup(a_member_that_was_never_heard, set_up),
+		cmocka_unit_test_setup(why_a_peer_is_not_direct, set_up),
 		cmocka_unit_test_setup(only_a_connected_peer_has_a_path, set_up),
 		cmocka_unit_test_setup(network_for_doctor, set_up),
 		cmocka_unit_test_setup(a_probe, set_up),

@@ -67,6 +67,47 @@ static void a_healthy_member_has_no_problem(void **state)
 	json_decref(json);
 }
 
+/* The healthy network, but with this problem, and in a state of the server. */
+static struct diagnosis judge_problem(const char *cause, const char *server)
+{
+	char network[1024];
+
+	(void)snprintf(network, sizeof(network),
+		       "{\"up\": true, \"clock_ahead_s\": -4000,"
+		       " \"problem\": {\"cause\": \"%s\", \"text\": \"it is so\","
+		       " \"remedy\": \"do this\"},"
+		       " \"interface\": {\"name\": \"lanrage0\", \"state\": \"up\"},"
+		       " \"server\": {\"url\": \"ws://s:1\", \"state\": \"%s\"},"
+		       " \"relays\": [{\"name\": \"eu1\", \"state\": \"connected\"}],"
+		       " \"nat\": {\"mapping\": null, \"public\": []}}",
+		       cause, server);
+	return judge(strcmp(cause, "kicked") == 0 ? "{\"party\": null, \"self\": {\"id\": \"1\"}}"
+						  : healthy_status,
+		     network);
+}
+
+static void names_the_problem_of_this_machine(void **state)
+{
+	static const struct {
+		const char *cause, *server, *check;
+	} cases[] = {
+		{"clock-here", "connected", "clock"},  {"server-name", "away", "server"},
+		{"server-foreign", "away", "server"},  {"network-here", "away", "server"},
+		{"firewall-here", "connected", "udp"}, {"udp-blocked-here", "connected", "udp"},
+		{"kicked", "connected", "party"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct diagnosis diagnosis = judge_problem(cases[i].cause, cases[i].server);
+
+		problem(&diagnosis, cases[i].check, "it is so");
+		assert_string_equal(find(&diagnosis, cases[i].check)->remedy, "do this");
+		for (size_t k = 0; k < diagnosis.n; k++)
+			assert_true(diagnosis.checks[k].ok ||
+				    strcmp(diagnosis.checks[k].name, cases[i].check) == 0);
+	}
+}
+
 static void names_what_is_missing(void **state)
 {
 	struct diagnosis diagnosis = judge(
@@ -149,6 +190,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_healthy_member_has_no_problem),
+		cmocka_unit_test(names_the_problem_of_this_machine),
 		cmocka_unit_test(names_what_is_missing),
 		cmocka_unit_test(in_a_party_a_relay_and_the_interface_are_needed),
 		cmocka_unit_test(a_local_party_needs_no_relay),

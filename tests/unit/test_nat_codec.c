@@ -247,6 +247,7 @@ static void make_state(void)
 	current.n_reasons = 2;
 	current.reasons = reasons;
 	current.announce_counter = 77;
+	current.here = NAT_CAUSE_UDP_BLOCKED_HERE;
 }
 
 static int redecode_state(struct nat_state *got)
@@ -300,6 +301,8 @@ static void test_wrong_state(void **state)
 	current.public[0].port = 0;
 	assert_state_refused();
 	current.relays[1].state = DATAPLANE_RELAY_STATES;
+	assert_state_refused();
+	current.here = NAT_CAUSES;
 	assert_state_refused();
 	reasons[1].cause = NAT_CAUSES;
 	assert_state_refused();

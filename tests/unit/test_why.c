@@ -18,8 +18,9 @@ static struct nat_member member;
 static struct nat_desired desired;
 static struct dataplane_peer_plan peer_plan;
 static struct dataplane_plan plan;
-static struct dataplane_path path;
+static struct dataplane_path paths[2];
 static struct dataplane_peer peer;
+static struct nat_relay known_relay;
 static struct dataplane_relay_status relay;
 static struct dataplane_state dataplane;
 static struct why_input input;
@@ -32,21 +33,37 @@ static int setup(void **state)
 	memset(&member, 0, sizeof(member));
 	member.public_key[0] = 1;
 	member.online = true;
-	desired = (struct nat_desired){.active = true, .n_members = 1, .members = &member};
+	member.n_candidates = 1;
+	desired = (struct nat_desired){.active = true,
+				       .n_members = 1,
+				       .members = &member,
+				       .n_relays = 1,
+				       .relays = &known_relay};
 	memset(&peer_plan, 0, sizeof(peer_plan));
 	peer_plan.public_key[0] = 1;
 	peer_plan.n_candidates = peer_plan.n_relays = 1;
 	peer_plan.relays[0][0] = 'A';
 	plan = (struct dataplane_plan){.n_peers = 1, .peers = &peer_plan};
-	path = (struct dataplane_path){.kind = DATAPLANE_PATH_RELAY};
+	paths[0] = (struct dataplane_path){.kind = DATAPLANE_PATH_RELAY,
+					   .state = DATAPLANE_PATH_WORKING,
+					   .relay = {'A'},
+					   .rtt_us = DATAPLANE_UNKNOWN,
+					   .jitter_us = DATAPLANE_UNKNOWN,
+					   .loss_permille = DATAPLANE_UNKNOWN};
+	paths[1] = paths[0];
+	paths[1].kind = DATAPLANE_PATH_DIRECT;
+	paths[1].state = DATAPLANE_PATH_DEAD;
 	peer = (struct dataplane_peer){
-		.state = DATAPLANE_PEER_CONNECTED, .n_paths = 1, .paths = &path};
+		.state = DATAPLANE_PEER_CONNECTED, .n_paths = 2, .paths = paths};
 	peer.public_key[0] = 1;
 	memset(&relay, 0, sizeof(relay));
 	relay.public_key[0] = 'A';
 	relay.state = DATAPLANE_RELAY_BOUND;
-	dataplane = (struct dataplane_state){
-		.n_peers = 1, .peers = &peer, .n_relays = 1, .relays = &relay};
+	dataplane = (struct dataplane_state){.filtered_age_us = DATAPLANE_UNKNOWN_AGE,
+					     .n_peers = 1,
+					     .peers = &peer,
+					     .n_relays = 1,
+					     .relays = &relay};
 	input = (struct why_input){.desired = &desired, .plan = &plan, .state = &dataplane};
 	return 0;
 }
@@ -74,7 +91,7 @@ static void reach(enum reached reached)
 {
 	peer.state = reached == NOT ? DATAPLANE_PEER_CONNECTING : DATAPLANE_PEER_CONNECTED;
 	peer.active_path = reached == NOT ? -1 : 0;
-	path.kind = reached == DIRECT ? DATAPLANE_PATH_DIRECT : DATAPLANE_PATH_RELAY;
+	paths[0].kind = reached == DIRECT ? DATAPLANE_PATH_DIRECT : DATAPLANE_PATH_RELAY;
 }
 
 #define UNKNOWN	  NAT_UNKNOWN
@@ -96,10 +113,10 @@ static void test_causes(void **state)
 		{NOT, true, true, false, NAT_BLOCKED, EASY, NAT_CAUSE_UDP_BLOCKED_HERE},
 		{NOT, true, true, true, NAT_BLOCKED, EASY, NAT_CAUSE_BLOCKED_BETWEEN},
 		{NOT, true, true, false, EASY, NAT_BLOCKED, NAT_CAUSE_UDP_BLOCKED_THERE},
-		{RELAYED, true, false, true, EASY, EASY, NAT_CAUSE_NO_CANDIDATES},
-		{NOT, true, false, false, EASY, EASY, NAT_CAUSE_NO_CANDIDATES},
-		{NOT, true, true, false, EASY, EASY, NAT_CAUSE_NO_RELAY},
-		{NOT, true, true, false, SYMMETRIC, SYMMETRIC, NAT_CAUSE_NO_RELAY},
+		{RELAYED, true, false, true, EASY, EASY, NAT_CAUSE_NO_COMMON_FAMILY},
+		{NOT, true, false, false, EASY, EASY, NAT_CAUSE_NO_COMMON_FAMILY},
+		{NOT, true, true, false, EASY, EASY, NAT_CAUSE_RELAY_SILENT},
+		{NOT, true, true, false, SYMMETRIC, SYMMETRIC, NAT_CAUSE_RELAY_SILENT},
 		{RELAYED, true, true, true, SYMMETRIC, SYMMETRIC, NAT_CAUSE_BOTH_SYMMETRIC},
 		{RELAYED, true, true, true, NAT_ADDRESS_DEPENDENT, SYMMETRIC,
 		 NAT_CAUSE_BOTH_SYMMETRIC},
@@ -129,6 +146,97 @@ static void test_causes(void **state)
 				 nat_cause_text(cases[i].cause) == NULL);
 		why_clear(&why);
 	}
+}
+
+static enum nat_cause settled(void)
+{
+	enum nat_cause cause;
+
+	(void)cause_at(START);
+	cause = cause_at(START + WHY_TRYING_US);
+	why_clear(&why);
+	return cause;
+}
+
+static void test_direct_but_not_well(void **state)
+{
+	static const struct {
+		bool hole;
+		uint32_t rtt_us, jitter_us, loss_permille;
+		enum nat_cause cause;
+	} cases[] = {
+		{false, 20000, 1000, 0, NAT_CAUSE_NONE},
+		{false, WHY_RTT_US - 1, WHY_JITTER_US - 1, WHY_LOSS_PERMILLE - 1, NAT_CAUSE_NONE},
+		{false, DATAPLANE_UNKNOWN, DATAPLANE_UNKNOWN, DATAPLANE_UNKNOWN, NAT_CAUSE_NONE},
+		{false, 20000, 1000, WHY_LOSS_PERMILLE, NAT_CAUSE_LOSSY},
+		{false, WHY_RTT_US, 1000, WHY_LOSS_PERMILLE, NAT_CAUSE_LOSSY},
+		{false, WHY_RTT_US, 1000, 0, NAT_CAUSE_SLOW},
+		{false, 20000, WHY_JITTER_US, 0, NAT_CAUSE_SLOW},
+		{true, 20000, 1000, 500, NAT_CAUSE_HOLE},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		setup(state);
+		reach(DIRECT);
+		paths[0].hole = cases[i].hole;
+		paths[0].rtt_us = cases[i].rtt_us;
+		paths[0].jitter_us = cases[i].jitter_us;
+		paths[0].loss_permille = cases[i].loss_permille;
+		assert_int_equal(settled(), cases[i].cause);
+	}
+}
+
+static void test_direct_way_beside_the_relay(void **state)
+{
+	(void)state;
+	assert_int_equal(settled(), NAT_CAUSE_BLOCKED_BETWEEN);
+	paths[1].state = DATAPLANE_PATH_WORKING;
+	assert_int_equal(settled(), NAT_CAUSE_RELAY_BETTER);
+	paths[1].hole = true;
+	assert_int_equal(settled(), NAT_CAUSE_HOLE);
+	/* it is probed with long packets, which do not come through */
+	paths[1].state = DATAPLANE_PATH_DEAD;
+	assert_int_equal(settled(), NAT_CAUSE_HOLE);
+}
+
+static void test_why_no_relay_helps(void **state)
+{
+	(void)state;
+	reach(NOT);
+	input.mapping = member.mapping = SYMMETRIC;
+	assert_int_equal(settled(), NAT_CAUSE_BOTH_SYMMETRIC);
+	paths[0].unbound = true;
+	assert_int_equal(settled(), NAT_CAUSE_NO_RELAY_THERE);
+	relay.state = DATAPLANE_RELAY_REFUSED;
+	assert_int_equal(settled(), NAT_CAUSE_RELAY_REFUSED);
+	relay.full = true;
+	assert_int_equal(settled(), NAT_CAUSE_RELAY_FULL);
+	relay.state = DATAPLANE_RELAY_SILENT;
+	assert_int_equal(settled(), NAT_CAUSE_RELAY_SILENT);
+	desired.n_relays = 0;
+	assert_int_equal(settled(), NAT_CAUSE_NO_RELAY);
+	member.n_candidates = 0;
+	assert_int_equal(settled(), NAT_CAUSE_NO_CANDIDATES);
+}
+
+static void test_own_firewall(void **state)
+{
+	(void)state;
+	relay.state = DATAPLANE_RELAY_SILENT;
+	input.mapping = NAT_BLOCKED;
+	assert_int_equal(settled(), NAT_CAUSE_UDP_BLOCKED_HERE);
+	assert_int_equal(why_here(&input), NAT_CAUSE_UDP_BLOCKED_HERE);
+	dataplane.filtered_age_us = WHY_FILTERED_US;
+	assert_int_equal(settled(), NAT_CAUSE_UDP_BLOCKED_HERE);
+	dataplane.filtered_age_us = 0;
+	assert_int_equal(settled(), NAT_CAUSE_FIREWALL_HERE);
+	dataplane.filtered_age_us = DATAPLANE_UNKNOWN_AGE;
+	input.drops = true;
+	assert_int_equal(settled(), NAT_CAUSE_FIREWALL_HERE);
+	assert_int_equal(why_here(&input), NAT_CAUSE_FIREWALL_HERE);
+	/* something comes through after all */
+	relay.state = DATAPLANE_RELAY_BOUND;
+	assert_int_equal(why_here(&input), NAT_CAUSE_NONE);
 }
 
 static void test_first_seconds(void **state)
@@ -163,7 +271,7 @@ static void test_no_state_yet(void **state)
 	input.state = NULL;
 	plan.n_peers = 0;
 	assert_int_equal(cause_at(START), NAT_CAUSE_TRYING);
-	assert_int_equal(cause_at(START + WHY_TRYING_US), NAT_CAUSE_NO_CANDIDATES);
+	assert_int_equal(cause_at(START + WHY_TRYING_US), NAT_CAUSE_NO_COMMON_FAMILY);
 }
 
 static void test_texts(void **state)
@@ -171,11 +279,20 @@ static void test_texts(void **state)
 	(void)state;
 	assert_null(nat_cause_text(NAT_CAUSE_NONE));
 	assert_null(nat_cause_text(NAT_CAUSES));
+	assert_null(nat_cause_name(NAT_CAUSE_NONE));
+	assert_null(nat_cause_sentence(NAT_CAUSES));
 	for (int cause = NAT_CAUSE_NONE + 1; cause < NAT_CAUSES; cause++) {
-		const char *text = nat_cause_text((enum nat_cause)cause);
+		const char *name = nat_cause_name((enum nat_cause)cause);
+		char whole[512];
 
-		assert_non_null(text);
-		assert_non_null(strchr(text, ';')); /* the cause; the remedy */
+		assert_non_null(name);
+		assert_int_equal(strspn(name, "abcdefghijklmnopqrstuvwxyz-"), strlen(name));
+		(void)snprintf(whole, sizeof(whole), "%s; %s",
+			       nat_cause_text((enum nat_cause)cause),
+			       nat_cause_remedy((enum nat_cause)cause));
+		assert_string_equal(nat_cause_sentence((enum nat_cause)cause), whole);
+		for (int other = NAT_CAUSE_NONE + 1; other < cause; other++)
+			assert_string_not_equal(nat_cause_name((enum nat_cause)other), name);
 	}
 	for (int behaviour = 0; behaviour < NAT_BEHAVIOURS; behaviour++)
 		for (int other = 0; other < behaviour; other++)
@@ -187,6 +304,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_causes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_direct_but_not_well, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_direct_way_beside_the_relay, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_why_no_relay_helps, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_own_firewall, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_first_seconds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_state_yet, setup, teardown),
 		cmocka_unit_test(test_texts),

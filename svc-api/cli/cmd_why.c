@@ -1,0 +1,40 @@
+/* cmd_why.c - why: one cause and one remedy. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "svc-api/clean.h"
+#include "svc-api/cli/commands.h"
+
+static void print_why(const json_t *why)
+{
+	char name[256], text[512];
+	const char *peer = text_at(why, "peer"), *path = text_at(why, "path"),
+		   *cause = text_at(why, "text"), *remedy = text_at(why, "remedy");
+
+	(void)printf("%s%s%s%s: %s\n", clean_text(peer, strlen(peer), name, sizeof(name)),
+		     *path ? " (" : "", strcmp(path, "none") == 0 ? "not reached" : path,
+		     *path ? ")" : "", clean_text(cause, strlen(cause), text, sizeof(text)));
+	if (*remedy)
+		(void)printf("-> %s\n", clean_text(remedy, strlen(remedy), text, sizeof(text)));
+}
+
+int command_why(const struct invocation *invocation)
+{
+	char *name = client_escape(invocation->arguments[0]), *path = NULL;
+	struct answer answer;
+	int status = 1;
+
+	if (name && asprintf(&path, "peers/%s/why", name) >= 0)
+		status = say_ask(invocation, "GET", path, NULL, &answer);
+	free(name);
+	free(path);
+	if (status != 0)
+		return status;
+	if (wants_json(invocation))
+		say_json(&answer);
+	else
+		print_why(answer.json);
+	client_clear(&answer);
+	return 0;
+}
