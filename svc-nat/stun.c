@@ -17,6 +17,7 @@ enum attribute {
 	PASSWORD_ALGORITHM = 0x001d,
 	USERHASH = 0x001e,
 	XOR_MAPPED_ADDRESS = 0x0020,
+	PADDING = 0x0026,
 	FINGERPRINT = 0x8028,
 	RESPONSE_ORIGIN = 0x802b,
 	OTHER_ADDRESS = 0x802c,
@@ -146,6 +147,7 @@ struct reader {
 	bool error_seen;
 	bool change_seen;
 	bool unknown_seen;
+	bool padding_seen;
 };
 
 /* Of an attribute that occurs twice only the first counts (section 14). */
@@ -186,6 +188,11 @@ static int read_attribute(struct reader *reader, struct stun_message *message, u
 			return 0;
 		reader->unknown_seen = true;
 		return read_unknown(message, value, length);
+	case PADDING:
+		if (!reader->padding_seen)
+			message->padding = (uint16_t)length;
+		reader->padding_seen = true;
+		return 0;
 	/* understood, but nobody here asks for credentials */
 	case MESSAGE_INTEGRITY: return length == 20 ? 0 : -EBADMSG;
 	case MESSAGE_INTEGRITY_SHA256:
@@ -360,14 +367,16 @@ int stun_write(const struct stun_message *message, uint8_t *bytes, size_t size)
 	put_address(&writer, XOR_MAPPED_ADDRESS, &message->mapped, true);
 	put_address(&writer, RESPONSE_ORIGIN, &message->response_origin, false);
 	put_address(&writer, OTHER_ADDRESS, &message->other, false);
+	if (message->padding)
+		(void)put_attribute(&writer, PADDING, message->padding);
 	put_fingerprint(&writer);
 	return writer.full ? -EMSGSIZE : (int)writer.length;
 }
 
 /* ---- answering */
 
-size_t stun_answer(const uint8_t *request, size_t length, const struct addr *from, uint8_t *answer,
-		   size_t size)
+size_t stun_answer(const uint8_t *request, size_t length, const struct addr *from, bool *other_port,
+		   uint8_t *answer, size_t size)
 {
 	struct stun_message in, out;
 	int written;
@@ -378,13 +387,17 @@ size_t stun_answer(const uint8_t *request, size_t length, const struct addr *fro
 	memset(&out, 0, sizeof(out));
 	out.method = STUN_METHOD_BINDING;
 	memcpy(out.transaction_id, in.transaction_id, sizeof(out.transaction_id));
+	if (other_port)
+		*other_port = in.change_port;
 	/* With one address to answer from, a wish for another one is not understood either (RFC
 	 * 5780 section 6.1): an ordinary answer would be mistaken for a friendly NAT. */
-	if (in.change_ip || in.change_port) {
+	if (in.change_ip || (in.change_port && !other_port)) {
 		in.unknown[0] = CHANGE_REQUEST;
 		in.n_unknown = 1;
 	}
 	if (in.n_unknown > 0) {
+		if (other_port)
+			*other_port = false;
 		out.class = STUN_ERROR;
 		out.error_code = 420;
 		memcpy(out.unknown, in.unknown, sizeof(out.unknown));

@@ -17,6 +17,7 @@
 struct port {
 	struct stunport *stunport;
 	int fd;
+	int other_fd; /* another port of the same address: only sends; -1: none */
 	struct loop_poll poll;
 };
 
@@ -25,7 +26,7 @@ struct slot {
 	struct sockaddr_storage from;
 	struct iovec iov;
 	_Alignas(struct cmsghdr) uint8_t control[CONTROL_SIZE];
-	uint8_t request[STUN_MESSAGE_MAX];
+	uint8_t request[STUN_REQUEST_MAX];
 	uint8_t answer[STUN_MESSAGE_MAX];
 };
 
@@ -34,6 +35,7 @@ struct stunport {
 	struct port ports[SOCKETS_MAX];
 	size_t n_ports;
 	struct mmsghdr in[BATCH], out[BATCH];
+	struct mmsghdr other[BATCH]; /* to leave by the other port */
 	struct slot slots[BATCH];
 };
 
@@ -75,8 +77,10 @@ static void reverse_control(struct msghdr *message)
 	}
 }
 
-/* Fills *out; false when there is nothing to say. */
-static bool answer(struct stunport *stunport, size_t i, struct mmsghdr *out, uint64_t now_us)
+/* Fills *out; false when there is nothing to say. has_other: there is another port to answer from;
+ * then *other says whether the request wishes that. */
+static bool answer(struct stunport *stunport, size_t i, struct mmsghdr *out, bool has_other,
+		   bool *other, uint64_t now_us)
 {
 	struct slot *slot = &stunport->slots[i];
 	struct addr from = addr_from_sockaddr(&slot->from);
@@ -86,7 +90,9 @@ static bool answer(struct stunport *stunport, size_t i, struct mmsghdr *out, uin
 	if ((stunport->in[i].msg_hdr.msg_flags & MSG_TRUNC) || !stun_is(slot->request, length) ||
 	    from.port == 0 || limits_take(stunport->limits, LIMITS_STUN, &from, now_us))
 		return false;
-	length = stun_answer(slot->request, length, &from, slot->answer, sizeof(slot->answer));
+	*other = false;
+	length = stun_answer(slot->request, length, &from, has_other ? other : NULL, slot->answer,
+			     sizeof(slot->answer));
 	if (length == 0)
 		return false;
 	slot->iov = (struct iovec){slot->answer, length};
@@ -95,25 +101,41 @@ static bool answer(struct stunport *stunport, size_t i, struct mmsghdr *out, uin
 	return true;
 }
 
+static void send_all(int fd, struct mmsghdr *messages, unsigned int n)
+{
+	unsigned int sent = 0;
+
+	while (sent < n) {
+		int result = sendmmsg(fd, messages + sent, n - sent, MSG_DONTWAIT);
+
+		if (result < 0 && (errno == EAGAIN || errno == ENOBUFS))
+			break;
+		/* the first one could not be sent: the others may */
+		sent += result < 0 ? 1 : (unsigned int)result;
+	}
+}
+
 static void port_ready(void *data)
 {
 	struct port *port = data;
 	struct stunport *stunport = port->stunport;
 	uint64_t now_us = clock_now_us();
-	int n = receive(stunport, port->fd), sent = 0;
-	unsigned int answers = 0;
+	int n = receive(stunport, port->fd);
+	unsigned int answers = 0, others = 0;
 
-	for (int i = 0; i < n; i++)
-		answers += answer(stunport, (size_t)i, &stunport->out[answers], now_us);
-	while ((unsigned int)sent < answers) {
-		int result = sendmmsg(port->fd, stunport->out + sent, answers - (unsigned int)sent,
-				      MSG_DONTWAIT);
+	for (int i = 0; i < n; i++) {
+		struct mmsghdr message;
+		bool other;
 
-		if (result < 0 && (errno == EAGAIN || errno == ENOBUFS))
-			break;
-		/* the first one could not be sent: the others may */
-		sent += result < 0 ? 1 : result;
+		if (!answer(stunport, (size_t)i, &message, port->other_fd >= 0, &other, now_us))
+			continue;
+		if (other)
+			stunport->other[others++] = message;
+		else
+			stunport->out[answers++] = message;
 	}
+	send_all(port->fd, stunport->out, answers);
+	send_all(port->other_fd, stunport->other, others);
 }
 
 static int open_port(const struct addr *address, struct error *error)
@@ -145,6 +167,20 @@ static int open_port(const struct addr *address, struct error *error)
 	return result;
 }
 
+/* Its number is the kernel's choice. Without one, members do not learn how their NAT filters. */
+static int open_other(const struct addr *address)
+{
+	struct addr any_port = *address;
+	struct error error;
+	int fd, none = 0;
+
+	any_port.port = 0;
+	fd = open_port(&any_port, &error);
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &none, sizeof(none));
+	return fd < 0 ? -1 : fd;
+}
+
 int stunport_new(struct stunport **stunport, struct loop *loop, const struct addr *addresses,
 		 size_t n, struct limits *limits, struct error *error)
 {
@@ -167,6 +203,7 @@ int stunport_new(struct stunport **stunport, struct loop *loop, const struct add
 		}
 		port->stunport = new;
 		port->fd = fd;
+		port->other_fd = open_other(&addresses[i]);
 		new->n_ports++;
 		loop_poll_start(loop, &port->poll, fd, port_ready, port);
 	}
@@ -181,6 +218,8 @@ void stunport_free(struct stunport *stunport)
 	for (size_t i = 0; i < stunport->n_ports; i++) {
 		loop_poll_stop(&stunport->ports[i].poll);
 		close(stunport->ports[i].fd);
+		if (stunport->ports[i].other_fd >= 0)
+			close(stunport->ports[i].other_fd);
 	}
 	free(stunport);
 }

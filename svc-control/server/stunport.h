@@ -2,7 +2,9 @@
  *
  * So a member learns its public address without a third party. On the loop's thread, in batches: at
  * most one batch a turn, so that a flood of requests cannot starve the WebSocket side. Each source
- * address is limited (LIMITS_STUN); the answer leaves from the address the request came to.
+ * address is limited (LIMITS_STUN); the answer leaves from the address the request came to, and
+ * from another port of it where the request asks for that (CHANGE-REQUEST, RFC 5780): so members
+ * learn what their NAT lets in. Long requests (PADDING) measure the path; their answers are short.
  */
 #ifndef LANRAGE_SERVER_STUNPORT_H
 #define LANRAGE_SERVER_STUNPORT_H

@@ -436,14 +436,19 @@ static void receive_other(struct forward *forward, uint64_t now_us, const struct
 {
 	uint8_t answer[STUN_MESSAGE_MAX];
 	size_t answer_length;
+	bool other = false;
 
 	if (!stun_is(bytes, length) || !sources_take(forward->sources, now_us, from, SOURCE_STUN))
 		return;
-	answer_length = stun_answer(bytes, length, from, answer, sizeof(answer));
+	answer_length = stun_answer(bytes, length, from, forward->ops.send_other ? &other : NULL,
+				    answer, sizeof(answer));
 	if (answer_length == 0)
 		return;
 	forward->stats.stun++;
-	forward->ops.send(forward->ops.data, from, answer, answer_length);
+	if (other)
+		forward->ops.send_other(forward->ops.data, from, answer, answer_length);
+	else
+		forward->ops.send(forward->ops.data, from, answer, answer_length);
 }
 
 void forward_receive(struct forward *forward, uint64_t now_us, const struct addr *from,

@@ -40,6 +40,9 @@ struct forward_ops {
 	/* Sends one datagram. bytes lie in what was given to forward_receive() and stay valid as
 	 * long as that, or are the machine's own and must be copied before returning. */
 	void (*send)(void *data, const struct addr *to, const uint8_t *bytes, size_t length);
+	/* Likewise from another port of the same address, where STUN asks for that. NULL: there is
+	 * none. */
+	void (*send_other)(void *data, const struct addr *to, const uint8_t *bytes, size_t length);
 	/* Seconds since 1970, for tickets. */
 	uint64_t (*wall_s)(void *data);
 	void *data;

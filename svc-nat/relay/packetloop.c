@@ -25,7 +25,8 @@
 
 /* One family's socket and what waits to leave by it. */
 struct port {
-	int fd; /* -1: family not served */
+	int fd;	      /* -1: family not served */
+	int other_fd; /* another port of the same address, for STUN; -1: none */
 	unsigned queued;
 	struct mmsghdr messages[BATCH];
 	struct iovec slices[BATCH];
@@ -68,6 +69,27 @@ static int socket_set_options(int fd, int family)
 	return setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &omit6, sizeof(omit6));
 }
 
+/* Only sends: what comes to it is never read. Its number is the kernel's choice. */
+static int open_other(const struct addr *listen)
+{
+	struct addr any_port = *listen;
+	struct sockaddr_storage sa;
+	socklen_t length;
+	int fd, none = 0;
+
+	any_port.port = 0;
+	length = addr_to_sockaddr(&any_port, &sa);
+	fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &none, sizeof(none));
+	if (socket_set_options(fd, sa.ss_family) == 0 &&
+	    bind(fd, (struct sockaddr *)&sa, length) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
 static int port_open(struct port *port, const struct addr *listen, struct error *error)
 {
 	struct sockaddr_storage sa;
@@ -78,6 +100,7 @@ static int port_open(struct port *port, const struct addr *listen, struct error 
 	if (port->fd < 0 || socket_set_options(port->fd, sa.ss_family) != 0)
 		return error_set(error, -errno, "cannot open a UDP socket for %s: %s",
 				 addr_format(listen, text), strerror(errno));
+	port->other_fd = open_other(listen);
 	if (bind(port->fd, (struct sockaddr *)&sa, length) == 0)
 		return 0;
 	if (errno == EADDRINUSE)
@@ -122,6 +145,7 @@ int packetloop_new(struct packetloop **out, const struct addr *listen, struct er
 		return error_set(error, -ENOMEM, "out of memory");
 	pthread_mutex_init(&loop->lock, NULL);
 	loop->ports[0].fd = loop->ports[1].fd = -1;
+	loop->ports[0].other_fd = loop->ports[1].other_fd = -1;
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loop->epoll_fd < 0 || loop->wake_fd < 0 || watch(loop, loop->wake_fd) != 0)
@@ -156,6 +180,8 @@ void packetloop_free(struct packetloop *loop)
 	}
 	close_if_open(loop->ports[0].fd);
 	close_if_open(loop->ports[1].fd);
+	close_if_open(loop->ports[0].other_fd);
+	close_if_open(loop->ports[1].other_fd);
 	close_if_open(loop->epoll_fd);
 	close_if_open(loop->wake_fd);
 	pthread_mutex_destroy(&loop->lock);
@@ -221,6 +247,19 @@ static void queue_send(void *data, const struct addr *to, const uint8_t *bytes, 
 	port->queued++;
 }
 
+/* Rare and limited per source: sent at once. */
+static void send_other(void *data, const struct addr *to, const uint8_t *bytes, size_t length)
+{
+	struct packetloop *loop = data;
+	const struct port *port = &loop->ports[to->family == ADDR_IPV6 ? 1 : 0];
+	struct sockaddr_storage sa;
+	socklen_t sa_length = addr_to_sockaddr(to, &sa);
+
+	if (port->other_fd >= 0)
+		(void)sendto(port->other_fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL,
+			     (struct sockaddr *)&sa, sa_length);
+}
+
 static uint64_t wall_s(void *data)
 {
 	(void)data;
@@ -229,7 +268,8 @@ static uint64_t wall_s(void *data)
 
 struct forward_ops packetloop_ops(struct packetloop *loop)
 {
-	return (struct forward_ops){.send = queue_send, .wall_s = wall_s, .data = loop};
+	return (struct forward_ops){
+		.send = queue_send, .send_other = send_other, .wall_s = wall_s, .data = loop};
 }
 
 /* --- in --- */

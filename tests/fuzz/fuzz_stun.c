@@ -9,9 +9,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	struct stun_message message, again;
-	uint8_t out[2 * STUN_MESSAGE_MAX];
+	static uint8_t out[1 << 17];
+	bool other;
 	struct addr from = addr_ipv4(0xc0000201, 1);
-	size_t answered = stun_answer(bytes, length, &from, out, sizeof(out));
+	size_t answered =
+		stun_answer(bytes, length, &from, length % 2 ? &other : NULL, out, sizeof(out));
 	int written;
 
 	if (answered > length + 56)

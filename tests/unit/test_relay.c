@@ -100,7 +100,8 @@ static int setup(void **state)
 	assert_true(sodium_init() >= 0);
 	world->now_us = 1000 * CLOCK_SECOND;
 	world->wall_s = 1800000000;
-	world->ops = (struct forward_ops){world_send, world_wall_s, world};
+	world->ops =
+		(struct forward_ops){.send = world_send, .wall_s = world_wall_s, .data = world};
 	noise_private_key_new(world->relay_private);
 	assert_int_equal(noise_identity_init(&world->relay, world->relay_private), 0);
 	crypto_sign_keypair(world->signing_public, world->signing_secret);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -249,15 +250,16 @@ static void test_answer(void **state)
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
 		size_t length = from_hex("00010000" HEAD, request);
-		size_t answered = stun_answer(request, length, &sources[i], answer, sizeof(answer));
+		size_t answered =
+			stun_answer(request, length, &sources[i], NULL, answer, sizeof(answer));
 
 		assert_in_range(answered, 1, length + 56);
 		assert_int_equal(stun_parse(&message, answer, answered), 0);
 		assert_int_equal(message.class, STUN_SUCCESS);
 		assert_true(addr_equal(&message.mapped, &sources[i]));
 		assert_memory_equal(message.transaction_id, transaction_id, 12);
-		assert_int_equal(stun_answer(request, length, &sources[i], answer, answered - 1),
-				 0);
+		assert_int_equal(
+			stun_answer(request, length, &sources[i], NULL, answer, answered - 1), 0);
 	}
 }
 
@@ -269,17 +271,67 @@ static void test_answer_to_what_is_not_understood(void **state)
 	size_t length = from_hex(ice_request, request), answered;
 
 	(void)state;
-	answered = stun_answer(request, length, &from, answer, sizeof(answer));
+	answered = stun_answer(request, length, &from, NULL, answer, sizeof(answer));
 	assert_int_equal(stun_parse(&message, answer, answered), 0);
 	assert_int_equal(message.error_code, 420);
 	assert_int_equal(message.unknown[0], 0x24);
 
 	length = from_hex("00010008" HEAD "0003000400000006", request);
-	answered = stun_answer(request, length, &from, answer, sizeof(answer));
+	answered = stun_answer(request, length, &from, NULL, answer, sizeof(answer));
 	assert_int_equal(stun_parse(&message, answer, answered), 0);
 	assert_int_equal(message.error_code, 420);
 	assert_int_equal(message.unknown[0], 3);
 	assert_in_range(answered, 1, length + 56);
+}
+
+static void test_other_port(void **state)
+{
+	static const struct {
+		const char *flags;
+		bool other;
+		enum stun_class class;
+	} cases[] = {{"00000002", true, STUN_SUCCESS},
+		     {"00000004", false, STUN_ERROR},
+		     {"00000006", false, STUN_ERROR},
+		     {"00000000", false, STUN_SUCCESS}};
+	uint8_t request[STUN_MESSAGE_MAX], answer[STUN_MESSAGE_MAX];
+	struct addr from = address("198.51.100.3:9");
+	struct stun_message message;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char hex[128];
+		size_t length, answered;
+		bool other = !cases[i].other;
+
+		(void)snprintf(hex, sizeof(hex), "00010008" HEAD "00030004%s", cases[i].flags);
+		length = from_hex(hex, request);
+		answered = stun_answer(request, length, &from, &other, answer, sizeof(answer));
+		assert_int_equal(stun_parse(&message, answer, answered), 0);
+		assert_int_equal(message.class, cases[i].class);
+		assert_int_equal(other, cases[i].other);
+	}
+}
+
+static void test_padding(void **state)
+{
+	struct stun_message request = {.class = STUN_REQUEST,
+				       .method = STUN_METHOD_BINDING,
+				       .padding = STUN_REQUEST_MAX - STUN_HEADER_SIZE - 12};
+	uint8_t bytes[STUN_REQUEST_MAX], answer[STUN_MESSAGE_MAX];
+	struct addr from = address("198.51.100.3:9");
+	struct stun_message message;
+
+	(void)state;
+	assert_int_equal(stun_write(&request, bytes, sizeof(bytes)), STUN_REQUEST_MAX);
+	assert_int_equal(stun_parse(&message, bytes, sizeof(bytes)), 0);
+	assert_int_equal(message.padding, request.padding);
+	assert_int_equal(message.n_unknown, 0);
+	/* long requests have short answers */
+	assert_int_equal(stun_answer(bytes, sizeof(bytes), &from, NULL, answer, sizeof(answer)),
+			 STUN_HEADER_SIZE + 12 + 8);
+	request.padding++;
+	assert_int_equal(stun_write(&request, bytes, sizeof(bytes)), -EMSGSIZE);
 }
 
 static void test_silence(void **state)
@@ -296,7 +348,7 @@ static void test_silence(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		assert_int_equal(stun_answer(bytes, from_hex(table[i], bytes), &from, answer,
+		assert_int_equal(stun_answer(bytes, from_hex(table[i], bytes), &from, NULL, answer,
 					     sizeof(answer)),
 				 0);
 }
@@ -314,6 +366,8 @@ int main(void)
 		cmocka_unit_test(test_attributes_after_integrity_are_ignored),
 		cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_answer_to_what_is_not_understood),
+		cmocka_unit_test(test_other_port),
+		cmocka_unit_test(test_padding),
 		cmocka_unit_test(test_silence),
 	};
 
