@@ -53,8 +53,8 @@ PB_lanrage-dataplane  := ipc dataplane
 LIB_lanrage-dataplane := $(call pkg,$(LIBS_BUS) libmnl) $(NNG) -lb2 -lpthread
 
 SRC_lanrage-nat := $(SERVICE) $(addprefix svc-nat/,main.c service.c dispatch.c codec.c stun.c \
-	addresses.c dump.c candidates.c behaviour.c drops.c pipe.c relays.c distances.c pairs.c plan.c \
-	why.c neighbour.c report.c) \
+	addresses.c dump.c candidates.c behaviour.c filtering.c drops.c mtu.c check.c pipe.c relays.c \
+	distances.c pairs.c plan.c why.c neighbour.c report.c) \
 	svc-dataplane/codec.c
 PB_lanrage-nat  := ipc dataplane nat
 LIB_lanrage-nat := $(call pkg,$(LIBS_BUS) libmnl) $(NNG)
@@ -82,8 +82,8 @@ LIB_lanrage-browser := $(call pkg,$(LIBS_BUS)) $(NNG)
 SRC_lanrage-api := $(SERVICE) $(addprefix svc-api/,main.c service.c http.c webfiles.c routes.c \
 	auth.c target.c body.c clean.c reply.c gather.c snapshot.c supervision.c logtail.c \
 	handle_status.c handle_party.c handle_peers.c handle_settings.c handle_logs.c \
-	handle_servers.c handle_metrics.c ask.c member.c explain.c view.c view_status.c view_peers.c \
-	view_settings.c view_servers.c view_system.c view_metrics.c) \
+	handle_servers.c handle_metrics.c handle_netcheck.c ask.c member.c explain.c view.c view_status.c view_peers.c \
+	view_netcheck.c view_settings.c view_servers.c view_system.c view_metrics.c) \
 	svc-dataplane/codec.c svc-nat/codec.c svc-control/codec.c \
 	svc-metrics/codec.c svc-browser/codec.c
 PB_lanrage-api  := ipc dataplane nat control metrics browser

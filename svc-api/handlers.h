@@ -8,6 +8,8 @@ struct reply;
 /* handle_status.c */
 void handle_status(const struct request *request, struct reply *reply);
 void handle_network(const struct request *request, struct reply *reply);
+/* handle_netcheck.c */
+void handle_netcheck(const struct request *request, struct reply *reply);
 /* handle_party.c */
 void handle_create(const struct request *request, struct reply *reply);
 void handle_join(const struct request *request, struct reply *reply);

@@ -65,6 +65,8 @@ static const char *const describe_parameter[] = {"describe", NULL};
 const struct route routes[] = {
 	{"GET", "/api/v1/status", handle_status, NULL, NULL},
 	{"GET", "/api/v1/network", handle_network, NULL, NULL},
+	{"GET", "/api/v1/netcheck", handle_netcheck, NULL, NULL},
+	{"POST", "/api/v1/netcheck", handle_netcheck, NULL, NULL},
 	{"POST", "/api/v1/party", handle_create, create_body, NULL},
 	{"POST", "/api/v1/party/join", handle_join, join_body, NULL},
 	{"POST", "/api/v1/party/leave", handle_leave, NULL, NULL},

@@ -31,6 +31,9 @@ json_t *view_why(const struct snapshot *snapshot, const struct control_member *m
 json_t *view_why_absent(const char *name, enum nat_cause cause);
 /* {rtt_ms, path, endpoint, relay}; snapshot for the relay's name. */
 json_t *view_probe(const struct dataplane_probe_result *result, const struct snapshot *snapshot);
+/* {udp, mapping, filtering, public, ipv4, ipv6, mtu, port_mapping, servers, relays, firewall};
+ * control NULL: does not answer. */
+json_t *view_netcheck(const struct nat_netcheck *check, const struct control_status *control);
 /* {code, link, expires_at} */
 json_t *view_invite(const struct control_invite *invite);
 /* {key: value}; key NULL: all. NULL also where there is no such key. */

@@ -365,14 +365,69 @@ static bool is_answer(const struct behaviour_server *server, const struct stun_m
 	       message->mapped.family == server->addr.family && addr_is_sendable(&message->mapped);
 }
 
+/* ---- filtering ---- */
+
+/* One that sees us behind a NAT, and has just done so. */
+static struct behaviour_server *whom_to_test_with(struct behaviour *behaviour, size_t family)
+{
+	struct filtering *filtering = &behaviour->families[family].filtering;
+
+	if (filtering_is_under_way(filtering) ||
+	    filtering->epoch == behaviour->families[family].epoch)
+		return NULL;
+	for (size_t i = 0; i < behaviour->n_servers; i++) {
+		struct behaviour_server *server = &behaviour->servers[i];
+
+		if (server->primary && in_family(server, family) &&
+		    sees_outside(behaviour, server) && !server->failures)
+			return server;
+	}
+	return NULL;
+}
+
+static void step_filtering(struct behaviour *behaviour, size_t family, uint64_t now_us)
+{
+	struct filtering *filtering = &behaviour->families[family].filtering;
+	const struct behaviour_server *server = whom_to_test_with(behaviour, family);
+	enum nat_behaviour before = filtering->result;
+	uint8_t bytes[STUN_MESSAGE_MAX], id[STUN_TRANSACTION_ID_SIZE];
+	struct addr to;
+	size_t length;
+
+	if (server) {
+		behaviour->ops.random(behaviour->ops.data, id, sizeof(id));
+		filtering_begin(filtering, now_us, behaviour->families[family].epoch, &server->addr,
+				id);
+	}
+	to = filtering->server;
+	length = filtering_poll(filtering, now_us, bytes, sizeof(bytes));
+	if (length)
+		behaviour->ops.send(behaviour->ops.data, &to, bytes, length);
+	behaviour->changed |= filtering->result != before;
+}
+
+static bool receive_filtering(struct behaviour *behaviour, const struct addr *from,
+			      const struct stun_message *message)
+{
+	struct filtering *filtering = &behaviour->families[index_of(from->family)].filtering;
+
+	if (!filtering_receive(filtering, from, message))
+		return false;
+	behaviour->changed = true;
+	return true;
+}
+
 bool behaviour_receive(struct behaviour *behaviour, uint64_t now_us, const struct addr *from,
 		       uint64_t sent_us, uint64_t received_us, const uint8_t *bytes, size_t length)
 {
 	struct behaviour_server *server = find(behaviour, from);
 	struct stun_message message;
 
-	if (!server || server->tries == 0 || stun_parse(&message, bytes, length) < 0 ||
-	    !is_answer(server, &message))
+	if (stun_parse(&message, bytes, length) < 0)
+		return false;
+	if (receive_filtering(behaviour, from, &message))
+		return true;
+	if (!server || server->tries == 0 || !is_answer(server, &message))
 		return false;
 	server->tries = 0;
 	behaviour->answers++;
@@ -380,6 +435,7 @@ bool behaviour_receive(struct behaviour *behaviour, uint64_t now_us, const struc
 		behaviour->changed = true;
 	server->failures = 0;
 	server->ended_us = now_us;
+	server->answered_us = now_us;
 	take_rtt(behaviour, server, sent_us, received_us);
 	server->due_us = CLOCK_NEVER;
 	take_mapped(behaviour, server, &message.mapped, now_us);
@@ -408,6 +464,12 @@ static uint64_t next_due_us(struct behaviour *behaviour)
 		if (family_of(behaviour, server)->usable && server->due_us < due_us)
 			due_us = server->due_us;
 	}
+	for (size_t family = 0; family < BEHAVIOUR_FAMILIES; family++) {
+		uint64_t at_us = filtering_due_us(&behaviour->families[family].filtering);
+
+		if (at_us < due_us)
+			due_us = at_us;
+	}
 	return due_us;
 }
 
@@ -422,6 +484,8 @@ uint64_t behaviour_poll(struct behaviour *behaviour, uint64_t now_us)
 			step(behaviour, &behaviour->servers[i], now_us);
 		for (size_t family = 0; family < BEHAVIOUR_FAMILIES; family++)
 			ensure_primary(behaviour, family, now_us);
+		for (size_t family = 0; family < BEHAVIOUR_FAMILIES; family++)
+			step_filtering(behaviour, family, now_us);
 		due_us = next_due_us(behaviour);
 	} while (due_us <= now_us);
 	for (size_t family = 0; family < BEHAVIOUR_FAMILIES; family++)
@@ -444,6 +508,8 @@ static void restart(struct behaviour *behaviour, size_t family, uint64_t now_us)
 {
 	behaviour->families[family].epoch++;
 	behaviour->families[family].mapped_us = 0;
+	memset(&behaviour->families[family].filtering, 0,
+	       sizeof(behaviour->families[family].filtering));
 	for (size_t i = 0; i < behaviour->n_servers; i++) {
 		struct behaviour_server *server = &behaviour->servers[i];
 
@@ -480,6 +546,17 @@ void behaviour_set_own(struct behaviour *behaviour, uint64_t now_us, const struc
 		judge(behaviour, family, now_us);
 	}
 	behaviour->changed = true;
+}
+
+void behaviour_refresh(struct behaviour *behaviour, uint64_t now_us)
+{
+	for (size_t family = 0; family < BEHAVIOUR_FAMILIES; family++)
+		behaviour->families[family].epoch++;
+	for (size_t i = 0; i < behaviour->n_servers; i++) {
+		behaviour->servers[i].tries = 0;
+		behaviour->servers[i].rtt_old = true;
+		behaviour->servers[i].due_us = now_us;
+	}
 }
 
 void behaviour_check(struct behaviour *behaviour, uint64_t now_us, uint8_t family)
@@ -582,12 +659,31 @@ enum nat_behaviour behaviour_mapping_overall(const struct behaviour *behaviour)
 	return result;
 }
 
-/* The tests of RFC 5780 section 4.4 need a server that answers from another address on request
- * (stun.h: change_ip, change_port, other). Until one does, filtering is known only where there is
- * no NAT to filter. */
+/* Where there is no NAT nothing is tested. */
 enum nat_behaviour behaviour_filtering_overall(const struct behaviour *behaviour)
 {
-	return behaviour_mapping_overall(behaviour) == NAT_NONE ? NAT_NONE : NAT_UNKNOWN;
+	if (behaviour_mapping_overall(behaviour) == NAT_NONE)
+		return NAT_NONE;
+	for (size_t family = 0; family < BEHAVIOUR_FAMILIES; family++) {
+		const struct behaviour_family *known = &behaviour->families[family];
+
+		if (known->usable && known->mapping != NAT_BLOCKED && known->mapped_us &&
+		    known->filtering.result != NAT_UNKNOWN)
+			return known->filtering.result;
+	}
+	return NAT_UNKNOWN;
+}
+
+bool behaviour_is_filtering(const struct behaviour *behaviour)
+{
+	for (size_t family = 0; family < BEHAVIOUR_FAMILIES; family++) {
+		struct behaviour *same = (struct behaviour *)(uintptr_t)behaviour;
+
+		if (filtering_is_under_way(&behaviour->families[family].filtering) ||
+		    whom_to_test_with(same, family))
+			return true;
+	}
+	return false;
 }
 
 size_t behaviour_public(const struct behaviour *behaviour, struct addr list[BEHAVIOUR_FAMILIES])

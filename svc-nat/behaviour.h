@@ -14,6 +14,8 @@
  * again. Mapping behaviour is concluded from the answers of one epoch; until there are enough, the
  * last conclusion stands.
  *
+ * Filtering is tested once in each epoch, with the primary, after it has answered (filtering.h).
+ *
  * Keeping. One server per family, the primary, is asked every 15-25 s: that keeps the mapping and
  * notices when it becomes another. The rest are asked about once a minute, at
  * first BEHAVIOUR_SAMPLES times within a second: choices hang on the distance. Silent ones back off
@@ -29,6 +31,7 @@
 #include "common/addr.h"
 #include "svc-nat/candidates.h"
 #include "svc-nat/codec.h"
+#include "svc-nat/filtering.h"
 #include "svc-nat/stun.h"
 
 #define BEHAVIOUR_SERVERS_MAX (NAT_STUN_SERVERS_MAX + 2 * NAT_RELAYS_MAX)
@@ -48,8 +51,9 @@ struct behaviour_server {
 	unsigned tries;	 /* copies sent of the request under way; 0: none is under way */
 	uint64_t due_us; /* next copy, giving up, or the next request */
 	uint8_t transaction_id[STUN_TRANSACTION_ID_SIZE];
-	uint64_t ended_us; /* when the last request was answered or given up; 0: never */
-	unsigned failures; /* requests given up in a row */
+	uint64_t answered_us; /* 0: never */
+	uint64_t ended_us;    /* when the last request was answered or given up; 0: never */
+	unsigned failures;    /* requests given up in a row */
 	bool primary;
 	uint64_t epoch; /* of `mapped`; 0: never answered */
 	struct addr mapped;
@@ -64,6 +68,7 @@ struct behaviour_family {
 	enum nat_behaviour mapping;
 	struct addr mapped; /* as the primary saw it; none: unknown */
 	uint64_t mapped_us; /* when it last said so; 0: not since the addresses changed */
+	struct filtering filtering;
 };
 
 struct behaviour {
@@ -86,6 +91,8 @@ void behaviour_set_own(struct behaviour *behaviour, uint64_t now_us, const struc
 /* Whom to ask. Those known already keep what they said; new and silent ones are asked at once. */
 void behaviour_set_servers(struct behaviour *behaviour, uint64_t now_us, bool active,
 			   const struct addr *servers, size_t n);
+/* Asks everybody again, at once and from the beginning; what is known stands meanwhile. */
+void behaviour_refresh(struct behaviour *behaviour, uint64_t now_us);
 /* Something else hints that the family's mapping may be another now: asks its primary, once a
  * second at most. */
 void behaviour_check(struct behaviour *behaviour, uint64_t now_us, uint8_t family);
@@ -113,6 +120,8 @@ uint32_t behaviour_rtt_us(const struct behaviour *behaviour, const struct addr *
 /* The last request to it was given up. */
 bool behaviour_is_silent(const struct behaviour *behaviour, const struct addr *server);
 
+/* A test of how the NAT filters is under way, or about to begin. */
+bool behaviour_is_filtering(const struct behaviour *behaviour);
 /* A request is under way. */
 bool behaviour_is_asking(const struct behaviour *behaviour);
 

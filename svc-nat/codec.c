@@ -535,6 +535,87 @@ void nat_state_clear(struct nat_state *state)
 	memset(state, 0, sizeof(*state));
 }
 
+/* ---- a check ---- */
+
+static Lanrage__Nat__NetcheckServer *netcheck_server_out(struct store *store,
+							 const struct nat_netcheck_server *server)
+{
+	Lanrage__Nat__NetcheckServer *out = store_take(store, 1, sizeof(*out));
+
+	if (!out)
+		return NULL;
+	lanrage__nat__netcheck_server__init(out);
+	out->endpoint = address_out(store, &server->endpoint);
+	out->relay = pb_view_text(server->relay);
+	out->rtt_us = server->rtt_us;
+	out->mapped = address_out(store, &server->mapped);
+	return out;
+}
+
+ssize_t nat_netcheck_encode(const struct nat_netcheck *check, uint8_t **bytes)
+{
+	struct store store = {0};
+	Lanrage__Nat__Netcheck message = LANRAGE__NAT__NETCHECK__INIT;
+
+	message.n_servers = check->n_servers;
+	message.servers = store_take(&store, check->n_servers + 1, sizeof(*message.servers));
+	for (size_t i = 0; i < check->n_servers && !store.failed; i++)
+		message.servers[i] = netcheck_server_out(&store, &check->servers[i]);
+	message.answered = check->answered;
+	message.mapping = check->mapping;
+	message.filtering = check->filtering;
+	message.n_public_ = check->n_public;
+	message.public_ = addresses_out(&store, check->public, check->n_public);
+	message.has_ipv4 = check->has_ipv4;
+	message.has_ipv6 = check->has_ipv6;
+	message.mtu = check->mtu;
+	message.here = check->here;
+	return pack(&store, &message.base, bytes);
+}
+
+static bool netcheck_server_in(struct nat_netcheck_server *server,
+			       const Lanrage__Nat__NetcheckServer *in)
+{
+	server->rtt_us = in->rtt_us;
+	return endpoint_in(&server->endpoint, in->endpoint) &&
+	       pb_take_text(in->relay, server->relay, sizeof(server->relay)) &&
+	       address_in(&server->mapped, in->mapped);
+}
+
+static bool netcheck_in(struct nat_netcheck *check, const Lanrage__Nat__Netcheck *in)
+{
+	if (in->n_servers > NAT_CHECK_SERVERS_MAX || in->mtu > UINT16_MAX || in->here >= NAT_CAUSES)
+		return false;
+	check->answered = in->answered;
+	check->has_ipv4 = in->has_ipv4;
+	check->has_ipv6 = in->has_ipv6;
+	check->mtu = (uint16_t)in->mtu;
+	check->here = (enum nat_cause)in->here;
+	for (; check->n_servers < in->n_servers; check->n_servers++) {
+		if (!netcheck_server_in(&check->servers[check->n_servers],
+					in->servers[check->n_servers]))
+			return false;
+	}
+	return behaviour_in(&check->mapping, in->mapping) &&
+	       behaviour_in(&check->filtering, in->filtering) &&
+	       endpoints_in(check->public, NAT_PUBLIC_MAX, &check->n_public, in->public_,
+			    in->n_public_);
+}
+
+int nat_netcheck_decode(struct nat_netcheck *check, const uint8_t *bytes, size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Nat__Netcheck *message;
+	int result = 0;
+
+	memset(check, 0, sizeof(*check));
+	message = pb_unpack(&memory, BUDGET, &lanrage__nat__netcheck__descriptor, bytes, length);
+	if (!message || !netcheck_in(check, message))
+		result = -EBADMSG;
+	pb_free(&memory);
+	return result;
+}
+
 /* ---- words ---- */
 
 const char *nat_behaviour_text(enum nat_behaviour behaviour)
@@ -545,6 +626,7 @@ const char *nat_behaviour_text(enum nat_behaviour behaviour)
 	case NAT_ADDRESS_DEPENDENT: return "address-dependent";
 	case NAT_ADDRESS_AND_PORT_DEPENDENT: return "address-and-port-dependent";
 	case NAT_BLOCKED: return "blocked";
+	case NAT_PORT_INDEPENDENT: return "port-independent";
 	case NAT_UNKNOWN:
 	case NAT_BEHAVIOURS: break;
 	}

@@ -24,7 +24,11 @@
 enum nat_request {
 	NAT_SET_DESIRED = 1, /* struct nat_desired -> (); by control. -ESTALE */
 	NAT_GET_STATE,	     /* () -> struct nat_state; by control, api, metrics */
+	NAT_CHECK,	     /* () -> struct nat_netcheck, after NAT_CHECK_MS at most: everything
+			      * asked anew; by api */
 };
+
+#define NAT_CHECK_MS 2500
 
 enum nat_event {
 	NAT_EVENT_CANDIDATES = 1, /* (): what the others should hear changed: announce it */
@@ -52,6 +56,9 @@ enum nat_behaviour {
 	NAT_ADDRESS_DEPENDENT,
 	NAT_ADDRESS_AND_PORT_DEPENDENT,
 	NAT_BLOCKED, /* no STUN server answers at all */
+	/* Of filtering only: endpoint-independent or address-dependent, which a server with one
+	 * address cannot tell apart. */
+	NAT_PORT_INDEPENDENT,
 	NAT_BEHAVIOURS,
 };
 /* "unknown", "none", "endpoint-independent", … */
@@ -176,6 +183,31 @@ struct nat_state {
 	enum nat_cause here;	   /* what keeps everybody away on this side; NONE */
 	uint64_t announce_counter; /* grows with each change worth announcing */
 };
+
+#define NAT_CHECK_SERVERS_MAX (NAT_STUN_SERVERS_MAX + 2 * NAT_RELAYS_MAX)
+
+struct nat_netcheck_server {
+	struct addr endpoint;
+	char relay[DATAPLANE_NAME_MAX]; /* the relay's name; "": the rendezvous server's STUN */
+	uint32_t rtt_us;		/* DATAPLANE_UNKNOWN: it did not answer */
+	struct addr mapped;		/* as it saw us; none: likewise */
+};
+
+/* What was found in the last moments alone; the rest is unknown. */
+struct nat_netcheck {
+	size_t n_servers; /* asked */
+	struct nat_netcheck_server servers[NAT_CHECK_SERVERS_MAX];
+	bool answered; /* any of them */
+	enum nat_behaviour mapping, filtering;
+	size_t n_public;
+	struct addr public[NAT_PUBLIC_MAX];
+	bool has_ipv4, has_ipv6; /* the machine has such an address, and the tunnel a socket */
+	uint16_t mtu;		 /* of IP, towards the first server to answer; 0: unknown */
+	enum nat_cause here;	 /* as in nat_state */
+};
+
+ssize_t nat_netcheck_encode(const struct nat_netcheck *check, uint8_t **bytes);
+int nat_netcheck_decode(struct nat_netcheck *check, const uint8_t *bytes, size_t length);
 
 ssize_t nat_desired_encode(const struct nat_desired *desired, uint8_t **bytes);
 int nat_desired_decode(struct nat_desired *desired, const uint8_t *bytes, size_t length);

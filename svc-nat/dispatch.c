@@ -34,6 +34,14 @@ static void get_state(void *data, struct bus_call *call, const uint8_t *body, si
 	bus_reply_encoded(call, n, answer);
 }
 
+static void check(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	(void)body;
+	(void)length;
+	if (check_start(data, call) < 0)
+		bus_reply_error(call, -EBUSY, "the network is being checked for others already");
+}
+
 #define CONTROL BUS_FROM(SERVICE_CONTROL)
 #define READERS \
 	(CONTROL | BUS_FROM(SERVICE_API) | BUS_FROM(SERVICE_METRICS) | BUS_FROM(SERVICE_BROWSER))
@@ -41,5 +49,6 @@ static void get_state(void *data, struct bus_call *call, const uint8_t *body, si
 const struct bus_method nat_methods[] = {
 	{NAT_SET_DESIRED, CONTROL, set_desired},
 	{NAT_GET_STATE, READERS, get_state},
+	{NAT_CHECK, BUS_FROM(SERVICE_API), check},
 	{0, 0, NULL},
 };

@@ -342,6 +342,12 @@ static void turn(void *data)
 		loop_timer_start(&nat->loop, &nat->timer,
 				 due_us <= now_us ? 1 : (due_us - now_us) / CLOCK_MS + 1, 0, turn,
 				 nat);
+	check_turn(nat, now_us);
+}
+
+void service_turn(struct nat *nat)
+{
+	turn(nat);
 }
 
 /* ---- what comes in ---- */
@@ -508,6 +514,7 @@ static int start(struct nat *nat, struct error *error)
 
 static void stop(struct nat *nat)
 {
+	check_stop(nat);
 	report_stop(nat);
 	loop_timer_stop(&nat->timer);
 	addresses_stop(&nat->addresses);

@@ -18,6 +18,7 @@
 #include "svc-nat/addresses.h"
 #include "svc-nat/behaviour.h"
 #include "svc-nat/candidates.h"
+#include "svc-nat/check.h"
 #include "svc-nat/codec.h"
 #include "svc-nat/distances.h"
 #include "svc-nat/drops.h"
@@ -43,6 +44,7 @@ struct nat {
 	struct pairs pairs;
 	struct why why;
 	struct report report;
+	struct check check;
 
 	bool has_desired; /* control has spoken */
 	struct nat_desired desired;
@@ -67,6 +69,8 @@ int service_run(const struct service *service);
 
 /* Takes *desired over (and empties it). -ESTALE when a newer one is in force. */
 int service_set_desired(struct nat *nat, struct nat_desired *desired);
+/* Draws all conclusions that are due. */
+void service_turn(struct nat *nat);
 /* By STUN or as the dataplane measured it, the lesser; DATAPLANE_UNKNOWN. */
 uint32_t service_relay_rtt_us(const struct nat *nat, const struct nat_relay *relay);
 

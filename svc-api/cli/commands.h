@@ -35,6 +35,8 @@ int command_peers(const struct invocation *invocation);
 int command_ping(const struct invocation *invocation);
 /* cmd_why.c */
 int command_why(const struct invocation *invocation);
+/* cmd_netcheck.c */
+int command_netcheck(const struct invocation *invocation);
 /* cmd_metrics.c */
 int command_metrics(const struct invocation *invocation);
 /* cmd_settings.c */

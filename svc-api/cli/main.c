@@ -33,6 +33,8 @@ const struct command commands[] = {
 	{"ping", "PEER [-c N]", "measures the way to a member", 1, 1, OPTION_COUNT, command_ping},
 	{"why", "PEER", "why a member is not reached directly, and what helps", 1, 1, 0,
 	 command_why},
+	{"netcheck", "", "measures this network: router, addresses, relays, MTU", 0, 0, 0,
+	 command_netcheck},
 	{"servers", "[--game G]", "game servers in the party", 0, 0, OPTION_GAME, command_servers},
 	{"metrics", "", "load of this machine, and the way to each member", 0, 0, 0,
 	 command_metrics},

@@ -1,4 +1,4 @@
-/* Bodies of svc-nat's request and answer; the first byte chooses. What decodes must encode, and to
+/* Bodies of svc-nat's request and answers; the first byte chooses. What decodes must encode, and to
  * something that decodes again. */
 #include <stdint.h>
 #include <stdlib.h>
@@ -43,11 +43,26 @@ static void try_state(const uint8_t *bytes, size_t length)
 	free(encoded);
 }
 
+static void try_check(const uint8_t *bytes, size_t length)
+{
+	static struct nat_netcheck check, second;
+	uint8_t *encoded = NULL;
+
+	if (nat_netcheck_decode(&check, bytes, length) == 0) {
+		ssize_t n = nat_netcheck_encode(&check, &encoded);
+
+		again(n < 0 ? -1 : nat_netcheck_decode(&second, encoded, (size_t)n));
+	}
+	free(encoded);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	if (length == 0)
 		return 0;
-	if (bytes[0] % 2)
+	if (bytes[0] % 4 == 2)
+		try_check(bytes + 1, length - 1);
+	else if (bytes[0] % 2)
 		try_state(bytes + 1, length - 1);
 	else
 		try_desired(bytes + 1, length - 1);

@@ -330,6 +330,48 @@ static void network_for_doctor(void **state)
 	       "\"candidates\":[{\"endpoint\":\"192.168.1.5:4242\",\"kind\":\"own\"}]}");
 }
 
+static void what_a_check_found(void **state)
+{
+	static struct nat_netcheck check;
+
+	(void)state;
+	memset(&check, 0, sizeof(check));
+	golden(view_netcheck(&check, NULL),
+	       "{\"udp\":null,\"mapping\":null,\"filtering\":null,\"public\":[],\"ipv4\":false,"
+	       "\"ipv6\":false,\"mtu\":null,\"port_mapping\":null,\"servers\":[],\"relays\":[],"
+	       "\"firewall\":[]}");
+	check.n_servers = 2;
+	addr_parse(&check.servers[0].endpoint, "203.0.113.1:8667");
+	addr_parse(&check.servers[1].endpoint, "203.0.113.2:51820");
+	strcpy(check.servers[1].relay, "eu1");
+	check.servers[0].rtt_us = check.servers[1].rtt_us = DATAPLANE_UNKNOWN;
+	check.has_ipv4 = check.has_ipv6 = true;
+	golden(view_netcheck(&check, snapshot.control),
+	       "{\"udp\":false,\"mapping\":null,\"filtering\":null,\"public\":[],\"ipv4\":false,"
+	       "\"ipv6\":null,\"mtu\":null,\"port_mapping\":null,\"servers\":["
+	       "{\"endpoint\":\"203.0.113.1:8667\",\"rtt_ms\":null,\"mapped\":null}],\"relays\":["
+	       "{\"endpoint\":\"203.0.113.2:51820\",\"rtt_ms\":null,\"mapped\":null,"
+	       "\"name\":\"eu1\"}],\"firewall\":[{\"sign\":\"tcp-only\","
+	       "\"text\":\"TCP reaches the server, and UDP does not\"}]}");
+	check.servers[0].rtt_us = 1500;
+	addr_parse(&check.servers[0].mapped, "198.51.100.4:4242");
+	check.answered = true;
+	check.mapping = NAT_ENDPOINT_INDEPENDENT;
+	check.filtering = NAT_PORT_INDEPENDENT;
+	check.n_public = 1;
+	check.public[0] = check.servers[0].mapped;
+	check.mtu = 1492;
+	golden(view_netcheck(&check, NULL),
+	       "{\"udp\":true,\"mapping\":\"endpoint-independent\","
+	       "\"filtering\":\"port-independent\",\"public\":[\"198.51.100.4:4242\"],"
+	       "\"ipv4\":true,\"ipv6\":null,\"mtu\":1492,\"port_mapping\":null,\"servers\":["
+	       "{\"endpoint\":\"203.0.113.1:8667\",\"rtt_ms\":1.5,"
+	       "\"mapped\":\"198.51.100.4:4242\"}],\"relays\":["
+	       "{\"endpoint\":\"203.0.113.2:51820\",\"rtt_ms\":null,\"mapped\":null,"
+	       "\"name\":\"eu1\"}],\"firewall\":[{\"sign\":\"some-silent\","
+	       "\"text\":\"UDP is answered by some servers only\"}]}");
+}
+
 static void a_probe(void **state)
 {
 	struct dataplane_probe_result result = {
@@ -526,6 +568,7 @@ int main(void)
 		cmocka_unit_test_setup(why_a_peer_is_not_direct, set_up),
 		cmocka_unit_test_setup(only_a_connected_peer_has_a_path, set_up),
 		cmocka_unit_test_setup(network_for_doctor, set_up),
+		cmocka_unit_test_setup(what_a_check_found, set_up),
 		cmocka_unit_test_setup(a_probe, set_up),
 		cmocka_unit_test(settings_and_codes),
 		cmocka_unit_test(game_servers),

@@ -17,6 +17,7 @@
 #define SERVERS_MAX 8
 
 /* How the world answers. */
+enum filter_rule { CANNOT, LETS_IN, KEEPS_OUT }; /* an answer from another port */
 enum nat_rule { NO_NAT, ENDPOINT_INDEPENDENT, ADDRESS, ADDRESS_PORT, BLOCKED };
 
 struct flight {
@@ -29,8 +30,10 @@ struct flight {
 static struct {
 	uint64_t now_us;
 	enum nat_rule rule;
-	uint16_t port;	/* first mapped one; a rebinding NAT takes another */
-	uint16_t drift; /* mappings nobody keeps have gone; new ones are this much on */
+	enum filter_rule filter;
+	unsigned wishes; /* for another port */
+	uint16_t port;	 /* first mapped one; a rebinding NAT takes another */
+	uint16_t drift;	 /* mappings nobody keeps have gone; new ones are this much on */
 	uint64_t rtt_us;
 	struct addr dead;   /* a server that does not answer */
 	struct addr in_lan; /* a server that sees our own address */
@@ -88,7 +91,10 @@ static void world_send(void *data, const struct addr *to, const uint8_t *bytes, 
 	(void)data;
 	assert_int_equal(stun_parse(&request, bytes, length), 0);
 	assert_int_equal(request.class, STUN_REQUEST);
-	world.sent_us[world.sent++ % FLIGHT_MAX] = world.now_us;
+	if (request.change_port)
+		world.wishes++;
+	else
+		world.sent_us[world.sent++ % FLIGHT_MAX] = world.now_us;
 	if (world.rule == BLOCKED || addr_equal(to, &world.dead))
 		return;
 	if (world.lose) {
@@ -98,10 +104,18 @@ static void world_send(void *data, const struct addr *to, const uint8_t *bytes, 
 	assert_true(world.n < FLIGHT_MAX);
 	memcpy(answer.transaction_id, request.transaction_id, sizeof(answer.transaction_id));
 	answer.mapped = mapped_for(to);
+	if (request.change_port && world.filter == KEEPS_OUT)
+		return;
+	if (request.change_port && world.filter == CANNOT) {
+		answer.class = STUN_ERROR;
+		answer.error_code = 420;
+	}
 	n = stun_write(&answer, flight->bytes, sizeof(flight->bytes));
 	assert_true(n > 0);
 	flight->length = (size_t)n;
 	flight->server = *to;
+	flight->server.port =
+		(uint16_t)(to->port + (request.change_port && world.filter == LETS_IN));
 	flight->sent_us = world.now_us;
 	flight->arrives_us = world.now_us + world.rtt_us;
 	world.n++;
@@ -504,7 +518,7 @@ static void test_inactive(void **state)
 	run(30 * MS);
 	assert_int_equal(public_address().port, 6000);
 	run(60 * CLOCK_SECOND);
-	assert_true(world.sent > 6);
+	assert_true(world.sent >= 6);
 }
 
 /* A peer saw us elsewhere: no need to wait for the keepalive. */
@@ -552,9 +566,67 @@ static void test_families(void **state)
 	assert_int_equal(mapping(), NAT_BLOCKED);
 }
 
+static void test_filtering(void **state)
+{
+	static const struct {
+		enum nat_rule rule;
+		enum filter_rule filter;
+		enum nat_behaviour filtering;
+		unsigned wishes;
+	} cases[] = {
+		{ENDPOINT_INDEPENDENT, CANNOT, NAT_UNKNOWN, 1},
+		{ENDPOINT_INDEPENDENT, LETS_IN, NAT_PORT_INDEPENDENT, 1},
+		{ENDPOINT_INDEPENDENT, KEEPS_OUT, NAT_ADDRESS_AND_PORT_DEPENDENT, FILTERING_TRIES},
+		{ADDRESS_PORT, KEEPS_OUT, NAT_ADDRESS_AND_PORT_DEPENDENT, FILTERING_TRIES},
+		{NO_NAT, LETS_IN, NAT_NONE, 0},
+		{BLOCKED, LETS_IN, NAT_UNKNOWN, 0}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		setup(state);
+		world.rule = cases[i].rule;
+		world.filter = cases[i].filter;
+		set_servers(true, two_hosts);
+		run(5 * CLOCK_SECOND);
+		assert_int_equal(behaviour_filtering_overall(&world.behaviour), cases[i].filtering);
+		assert_false(behaviour_is_filtering(&world.behaviour));
+		run(100 * CLOCK_SECOND);
+		assert_int_equal(world.wishes, cases[i].wishes); /* once is enough */
+	}
+}
+
+static void test_refresh(void **state)
+{
+	struct addr server = parse(one[0]);
+
+	(void)state;
+	world.rule = ENDPOINT_INDEPENDENT;
+	world.filter = LETS_IN;
+	set_servers(true, two_hosts);
+	run(5 * CLOCK_SECOND);
+	assert_int_equal(behaviour_filtering_overall(&world.behaviour), NAT_PORT_INDEPENDENT);
+	/* another NAT: measured anew, and not smoothed with what was */
+	world.rule = ADDRESS_PORT;
+	world.filter = KEEPS_OUT;
+	world.rtt_us = 60 * MS;
+	behaviour_refresh(&world.behaviour, world.now_us);
+	assert_int_equal(mapping(), NAT_ENDPOINT_INDEPENDENT); /* stands meanwhile */
+	run(61 * MS);
+	assert_int_equal(behaviour_rtt_us(&world.behaviour, &server), 60 * MS);
+	assert_int_equal(mapping(), NAT_ADDRESS_DEPENDENT);
+	assert_true(behaviour_is_filtering(&world.behaviour));
+	run(2 * CLOCK_SECOND);
+	assert_int_equal(behaviour_filtering_overall(&world.behaviour),
+			 NAT_ADDRESS_AND_PORT_DEPENDENT);
+	for (size_t i = 0; i < world.behaviour.n_servers; i++)
+		assert_true(world.behaviour.servers[i].answered_us >
+			    world.now_us - 3 * CLOCK_SECOND);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_filtering, setup),
+		cmocka_unit_test_setup(test_refresh, setup),
 		cmocka_unit_test_setup(test_conclusions, setup),
 		cmocka_unit_test_setup(test_quick, setup),
 		cmocka_unit_test_setup(test_copies, setup),

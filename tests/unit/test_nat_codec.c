@@ -355,14 +355,68 @@ static void test_bomb(void **state)
 	free(bytes);
 }
 
+static void make_check(struct nat_netcheck *check)
+{
+	memset(check, 0, sizeof(*check));
+	check->n_servers = 2;
+	check->servers[0].endpoint = parse("203.0.113.1:8667");
+	check->servers[0].rtt_us = 12345;
+	check->servers[0].mapped = parse("198.51.100.5:7000");
+	check->servers[1].endpoint = parse("[2001:db8::1]:51820");
+	strcpy(check->servers[1].relay, "eu1");
+	check->servers[1].rtt_us = DATAPLANE_UNKNOWN;
+	check->answered = true;
+	check->mapping = NAT_ENDPOINT_INDEPENDENT;
+	check->filtering = NAT_PORT_INDEPENDENT;
+	check->n_public = 1;
+	check->public[0] = parse("198.51.100.5:7000");
+	check->has_ipv4 = true;
+	check->mtu = 1492;
+	check->here = NAT_CAUSE_FIREWALL_HERE;
+}
+
+static int redecode_check(const struct nat_netcheck *check, struct nat_netcheck *got)
+{
+	uint8_t *bytes;
+	ssize_t length = nat_netcheck_encode(check, &bytes);
+	int result;
+
+	assert_true(length >= 0);
+	result = nat_netcheck_decode(got, bytes, (size_t)length);
+	free(bytes);
+	return result;
+}
+
+static void test_check(void **state)
+{
+	static struct nat_netcheck check, got;
+
+	(void)state;
+	make_check(&check);
+	assert_int_equal(redecode_check(&check, &got), 0);
+	assert_memory_equal(&got, &check, sizeof(got));
+	assert_int_equal(nat_netcheck_decode(&got, NULL, 0), 0);
+	check.mapping = NAT_BEHAVIOURS;
+	assert_int_equal(redecode_check(&check, &got), -EBADMSG);
+	make_check(&check);
+	check.here = NAT_CAUSES;
+	assert_int_equal(redecode_check(&check, &got), -EBADMSG);
+	make_check(&check);
+	check.servers[1].endpoint.port = 0;
+	assert_int_equal(redecode_check(&check, &got), -EBADMSG);
+	make_check(&check);
+	strcpy(check.servers[0].relay, "\n");
+	assert_int_equal(redecode_check(&check, &got), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_desired),	      cmocka_unit_test(test_nothing_desired),
 		cmocka_unit_test(test_wrong_desired), cmocka_unit_test(test_odd_candidates),
 		cmocka_unit_test(test_too_many),      cmocka_unit_test(test_state),
-		cmocka_unit_test(test_wrong_state),   cmocka_unit_test(test_damage),
-		cmocka_unit_test(test_bomb),
+		cmocka_unit_test(test_check),	      cmocka_unit_test(test_wrong_state),
+		cmocka_unit_test(test_damage),	      cmocka_unit_test(test_bomb),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

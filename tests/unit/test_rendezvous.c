@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "common/log.h"
 #include "common/clock.h"
+#include "common/log.h"
 #include "svc-control/rendezvous.h"
 #include "tests/unit/control_world.h"
 
