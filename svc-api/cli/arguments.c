@@ -81,7 +81,7 @@ static const struct known {
 	{OPTION_LOCAL, "--local", NULL, NULL},	       {OPTION_ONCE, "--once", NULL, NULL},
 	{OPTION_TTL, "--ttl", NULL, set_ttl},	       {OPTION_COUNT, "--count", "-c", set_count},
 	{OPTION_GAME, "--game", NULL, set_game},       {OPTION_LINES, "--lines", "-n", set_lines},
-	{OPTION_REVOKE, "--revoke", NULL, set_revoke},
+	{OPTION_REVOKE, "--revoke", NULL, set_revoke}, {OPTION_WATCH, "--watch", NULL, NULL},
 };
 #define KNOWN (sizeof(known) / sizeof(known[0]))
 

@@ -1,4 +1,4 @@
-/* cmd_peers.c - peers and ping. */
+/* cmd_peers.c - peers, once or again and again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,9 +6,10 @@
 
 #include "svc-api/clean.h"
 #include "svc-api/cli/commands.h"
+#include "svc-api/cli/interrupt.h"
 #include "svc-api/cli/table.h"
 
-#define PING_COUNT 4
+#define WATCH_MS 1000
 
 static char *path_words(const json_t *peer, char text[128])
 {
@@ -67,95 +68,91 @@ static void print_peers(const json_t *peers)
 	}
 }
 
+/* A list of peers as the API gives it. */
+static void show_peers(const json_t *peers)
+{
+	if (json_array_size(peers) == 0)
+		(void)puts("Nobody else is here; `lanrage invite` prints a code for a friend.");
+	else
+		print_peers(peers);
+}
+
+/* ---- --watch */
+
+/* What is measured changes all the time; this is what is news. */
+static json_t *news_of(const json_t *peers)
+{
+	static const char *const keys[] = {"id",    "name", "virtual_ip", "online",   "path",
+					   "state", "host", "relay",	  "endpoint", "reason"};
+	json_t *news = json_array(), *peer;
+	size_t i;
+
+	json_array_foreach(peers, i, peer)
+	{
+		json_t *of_one = json_object();
+
+		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
+			json_object_set(of_one, keys[k], json_object_get(peer, keys[k]));
+		json_array_append_new(news, of_one);
+	}
+	return news;
+}
+
+static void show_again(const struct invocation *invocation, const struct answer *answer,
+		       bool changed, bool terminal)
+{
+	if (wants_json(invocation)) {
+		say_json(answer);
+	} else if (terminal) {
+		(void)fputs("\033[H\033[J", stdout); /* home, and clear all below */
+		show_peers(answer->json);
+	} else if (changed) {
+		show_peers(answer->json);
+		(void)putchar('\n');
+	}
+	(void)fflush(stdout);
+}
+
+/* Ends by Ctrl-C, when nobody reads any more, or when the API refuses at the very start. */
+static int watch_peers(const struct invocation *invocation)
+{
+	bool terminal = isatty(STDOUT_FILENO);
+	json_t *before = NULL;
+	int result = 1;
+
+	interrupt_catch();
+	do {
+		struct answer answer;
+		json_t *news;
+
+		if (say_ask(invocation, "GET", "peers", NULL, &answer) != 0) {
+			if (!before)
+				break;
+			continue; /* it may be back the next time */
+		}
+		result = 0;
+		news = news_of(answer.json);
+		show_again(invocation, &answer, !before || !json_equal(before, news), terminal);
+		json_decref(before);
+		before = news;
+		client_clear(&answer);
+	} while (interrupt_sleep(WATCH_MS) && !ferror(stdout));
+	json_decref(before);
+	return result;
+}
+
 int command_peers(const struct invocation *invocation)
 {
 	struct answer answer;
 
+	if (invocation->given & OPTION_WATCH)
+		return watch_peers(invocation);
 	if (say_ask(invocation, "GET", "peers", NULL, &answer) != 0)
 		return 1;
 	if (wants_json(invocation))
 		say_json(&answer);
-	else if (json_array_size(answer.json) == 0)
-		(void)puts("Nobody else is here; `lanrage invite` prints a code for a friend.");
 	else
-		print_peers(answer.json);
+		show_peers(answer.json);
 	client_clear(&answer);
 	return 0;
-}
-
-/* ---- ping */
-
-struct pinging {
-	struct place place;
-	char *path;
-	json_t *results;
-	bool quiet;
-	unsigned int answered;
-};
-
-static void print_pong(const json_t *pong)
-{
-	char path[128], endpoint[128], words[128], rtt[32];
-	const char *at = text_at(pong, "endpoint");
-
-	(void)path_words(pong, words);
-	(void)printf("%s  %s  %s\n", measure_at(pong, "rtt_ms", "ms", rtt),
-		     clean_text(words, strlen(words), path, sizeof(path)),
-		     clean_text(at, strlen(at), endpoint, sizeof(endpoint)));
-	(void)fflush(stdout);
-}
-
-/* True to go on: an answer that stayed away may come the next time, a wrong name never helps. */
-static bool ping_once(struct pinging *pinging)
-{
-	struct answer answer;
-	struct error error;
-	int r = client_ask(&pinging->place, "POST", pinging->path, NULL, &answer, &error);
-	bool transient = r == 0 || answer.status == 504 || answer.status == 409;
-
-	if (r == 0)
-		pinging->answered++;
-	if (answer.json)
-		json_array_append(pinging->results, answer.json);
-	if (r == 0 && !pinging->quiet)
-		print_pong(answer.json);
-	else if (r < 0 && (!pinging->quiet || !transient))
-		(void)say_error(&error);
-	client_clear(&answer);
-	return transient;
-}
-
-static void ping_all(struct pinging *pinging, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		if (i > 0)
-			(void)usleep(pinging->quiet ? 200000 : 1000000);
-		if (!ping_once(pinging))
-			break;
-	}
-}
-
-int command_ping(const struct invocation *invocation)
-{
-	struct pinging pinging = {.results = json_array(), .quiet = wants_json(invocation)};
-	uint32_t count = invocation->count ? invocation->count : PING_COUNT;
-	char *name = client_escape(invocation->arguments[0]);
-	struct error error;
-	int r = place_find(&pinging.place, invocation->run, &error);
-
-	if (r == 0)
-		r = place_read_token(&pinging.place, &error);
-	if (r == 0 && (!name || asprintf(&pinging.path, "peers/%s/ping", name) < 0))
-		r = error_set(&error, -1, "out of memory");
-	if (r == 0)
-		ping_all(&pinging, count);
-	else
-		(void)say_error(&error);
-	if (r == 0 && pinging.quiet && json_array_size(pinging.results) > 0)
-		say_own_json(json_incref(pinging.results));
-	json_decref(pinging.results);
-	place_clear(&pinging.place);
-	free(pinging.path);
-	free(name);
-	return pinging.answered > 0 ? 0 : 1;
 }

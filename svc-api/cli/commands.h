@@ -32,6 +32,7 @@ int command_kick(const struct invocation *invocation);
 int command_invite(const struct invocation *invocation);
 /* cmd_peers.c */
 int command_peers(const struct invocation *invocation);
+/* cmd_ping.c */
 int command_ping(const struct invocation *invocation);
 /* cmd_why.c */
 int command_why(const struct invocation *invocation);

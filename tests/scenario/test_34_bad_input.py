@@ -527,7 +527,7 @@ def test_words_at_the_command_line(party, kind):
     for words in (["party", "create", bad], ["party", "create", "fine", "--name", bad], ["join", bad],
                   ["join", "KQ7M-3ZT9-HX2F", "--name", bad]):
         refused(party.c, *words)
-    for words in (["kick", bad], ["ping", bad], ["invite", "--revoke", bad], ["settings", bad, "on"],
+    for words in (["kick", bad], ["ping", bad], ["why", bad], ["invite", "--revoke", bad], ["settings", bad, "on"],
                   ["logs", bad], ["settings", bad], ["invite", "--ttl", bad], [bad]):
         refused(party.a, *words)
     if bad:

@@ -12,6 +12,7 @@
 #include "svc-api/clean.h"
 #include "svc-api/cli/arguments.h"
 #include "svc-api/cli/duration.h"
+#include "svc-api/cli/pings.h"
 #include "svc-api/cli/table.h"
 
 static int run_nothing(const struct invocation *invocation)
@@ -25,6 +26,7 @@ static const struct command table_of_commands[] = {
 	{"party create", "NAME", "", 1, 1, OPTION_NAME | OPTION_LOCAL, run_nothing},
 	{"invite", "", "", 0, 0, OPTION_ONCE | OPTION_TTL, run_nothing},
 	{"ping", "PEER", "", 1, 1, OPTION_COUNT, run_nothing},
+	{"peers", "", "", 0, 0, OPTION_WATCH, run_nothing},
 	{"settings", "", "", 0, 2, 0, run_nothing},
 	{NULL, NULL, NULL, 0, 0, 0, NULL},
 };
@@ -40,6 +42,18 @@ static int parse(const char *line, struct invocation *invocation, struct error *
 	for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
 		argv[argc++] = word;
 	return arguments_parse(table_of_commands, argc, argv, invocation, error);
+}
+
+static void watching_goes_with_peers_alone(void **state)
+{
+	struct invocation invocation;
+	struct error error;
+
+	(void)state;
+	assert_int_equal(parse("peers --watch --json", &invocation, &error), 0);
+	assert_true(invocation.given & OPTION_WATCH);
+	assert_true(parse("status --watch", &invocation, &error) < 0);
+	assert_true(parse("peers --watch=1", &invocation, &error) < 0);
 }
 
 static void options_may_stand_anywhere(void **state)
@@ -203,9 +217,35 @@ static void columns_line_up(void **state)
 	free(text);
 }
 
+static void pings_together(void **state)
+{
+	struct pings pings = {0};
+	char text[PINGS_TEXT_SIZE];
+
+	(void)state;
+	assert_string_equal(pings_summary(&pings, text),
+			    "0 sent, 0 received, - lost; - min / avg / max, jitter -");
+	pings_missed(&pings);
+	assert_string_equal(pings_summary(&pings, text),
+			    "1 sent, 0 received, 100.0 % lost; - min / avg / max, jitter -");
+	pings_answered(&pings, 20);
+	assert_string_equal(
+		pings_summary(&pings, text),
+		"2 sent, 1 received, 50.0 % lost; 20.0 / 20.0 / 20.0 ms min / avg / max, "
+		"jitter -");
+	pings_answered(&pings, 10);
+	pings_answered(&pings, 12);
+	assert_string_equal(
+		pings_summary(&pings, text),
+		"4 sent, 3 received, 25.0 % lost; 10.0 / 14.0 / 20.0 ms min / avg / max, "
+		"jitter 6.0 ms");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pings_together),
+		cmocka_unit_test(watching_goes_with_peers_alone),
 		cmocka_unit_test(options_may_stand_anywhere),
 		cmocka_unit_test(counts_and_times_are_read),
 		cmocka_unit_test(wrong_usage_is_named),
