@@ -18,10 +18,10 @@ static bool is_cut_off(const struct nat_state *nat)
 	return true;
 }
 
-/* NAT_CAUSE_NONE while it is connected, or none is wanted. */
+/* NAT_CAUSE_NONE while it is connected, or none is wanted. A local party's is its host: a peer. */
 static enum nat_cause explain_server(const struct snapshot *snapshot)
 {
-	if (snapshot->control->server_state != CONTROL_SERVER_AWAY)
+	if (snapshot->control->server_state != CONTROL_SERVER_AWAY || snapshot->control->local)
 		return NAT_CAUSE_NONE;
 	if (snapshot->control->server_trouble == CONTROL_TROUBLE_FOREIGN)
 		return NAT_CAUSE_SERVER_FOREIGN;

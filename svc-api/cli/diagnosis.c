@@ -102,12 +102,21 @@ static void judge_clock(struct diagnosis *diagnosis, const json_t *network)
 		diagnosis_add(diagnosis, "clock", NULL, "agrees with the server's");
 }
 
+/* Where more is known than that it does not answer. */
+static const json_t *why_away(const json_t *network)
+{
+	static const char *const causes[] = {"server-name", "server-foreign", "network-here"};
+	const json_t *problem = NULL;
+
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]) && !problem; i++)
+		problem = problem_of(network, causes[i]);
+	return problem;
+}
+
 static void judge_server(struct diagnosis *diagnosis, const json_t *network)
 {
 	const json_t *server = json_object_get(network, "server");
-	const json_t *problem = problem_of(network, "server-");
-	const json_t *cut_off = problem_of(network, "network-here");
-
+	const json_t *problem = why_away(network);
 	const char *url = text_at(server, "url"), *reason = text_at(server, "reason");
 
 	if (is_at(server, "state", "connected"))
@@ -121,10 +130,9 @@ static void judge_server(struct diagnosis *diagnosis, const json_t *network)
 	else if (json_is_null(json_object_get(server, "state")))
 		diagnosis_add(diagnosis, "server", "see the line control above",
 			      "unknown: the control service does not answer");
-	else if (problem || cut_off)
-		diagnosis_add(diagnosis, "server", text_at(problem ? problem : cut_off, "remedy"),
-			      "%s: %s%s%s", url, text_at(problem ? problem : cut_off, "text"),
-			      *reason ? ": " : "", reason);
+	else if (problem)
+		diagnosis_add(diagnosis, "server", text_at(problem, "remedy"), "%s: %s%s%s", url,
+			      text_at(problem, "text"), *reason ? ": " : "", reason);
 	else
 		diagnosis_add(diagnosis, "server",
 			      "check the address with `lanrage settings server_url`, your "

@@ -140,7 +140,7 @@ def test_offline_then_server_away(lab):
     expect(a, "b", "offline", "none")
     server.stop("lanrage-server")
     expect(a, "b", "server-away", "none")
-    expect_in_doctor(a, "server", "the server does not answer")
+    expect_in_doctor(a, "server", "does not answer")
 
 
 def test_kicked_and_disconnected(lab):

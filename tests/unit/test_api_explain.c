@@ -82,6 +82,8 @@ static void without_the_server(void **state)
 		server_is_away(cases[i].trouble);
 		assert_int_equal(explain_peer(&snapshot, &member), cases[i].cause);
 		assert_int_equal(explain_self(&snapshot), cases[i].cause);
+		snapshot.control_status.local = true; /* then it is a member that is away */
+		assert_int_equal(explain_peer(&snapshot, &member), NAT_CAUSE_OFFLINE);
 		/* who is reached nevertheless is not the server's affair */
 		reason.cause = NAT_CAUSE_BOTH_SYMMETRIC;
 		reach(DATAPLANE_PATH_RELAY);
