@@ -244,12 +244,6 @@ bool reach_uses_relay(const struct peer *peer, const struct relaylink *relay)
 	return false;
 }
 
-void reach_relay_changed(struct peer *peer, uint64_t now_us, const struct relaylink *relay)
-{
-	if (find_relay(peer, relay))
-		tunnel_due(&peer->tunnel, now_us);
-}
-
 void reach_unbound(struct peer *peer, uint64_t now_us, const struct relaylink *relay)
 {
 	struct path *path = find_relay(peer, relay);
@@ -412,6 +406,53 @@ static void choose(struct peer *peer, uint64_t now_us)
 
 	if (choice.path != peer->active)
 		switch_path(peer, now_us, choice.path, choice.reason);
+}
+
+/* A relay may forward to us what is left of an earlier binding, before the plan names it: then its
+ * address looks like the peer's own. */
+static void become_relayed(struct peer *peer, uint64_t now_us, struct path *path,
+			   struct relaylink *relay)
+{
+	char old[PATH_TEXT_SIZE], new[PATH_TEXT_SIZE];
+
+	path_text(path, old);
+	path->kind = DATAPLANE_PATH_RELAY;
+	path->relay = relay;
+	path->planned = true; /* the next plan says otherwise, if so */
+	path->origin = DATAPLANE_ORIGIN_PLAN;
+	refresh_usable(peer, path, now_us);
+	log_info("peer %s: path %s -> %s: it is that relay's address", peer_label(peer), old,
+		 path_text(path, new));
+	peer->second = PATH_NONE;
+	context_changed(peer->tunnel.context, DATAPLANE_EVENT_PEER, tunnel_key(&peer->tunnel));
+}
+
+/* Of the two the one that has been measured stays. */
+static void merge_relay(struct peer *peer, uint64_t now_us, struct relaylink *relay)
+{
+	for (size_t i = 0; i < relay->n_endpoints; i++) {
+		struct path *path = find_direct(peer, &relay->endpoints[i]);
+		struct path *known = find_relay(peer, relay);
+
+		if (path && known && is_active(peer, known)) {
+			remove_path(peer, (size_t)(path - peer->paths));
+			continue;
+		}
+		if (path && known) {
+			remove_path(peer, (size_t)(known - peer->paths));
+			path = find_direct(peer, &relay->endpoints[i]);
+		}
+		if (path)
+			become_relayed(peer, now_us, path, relay);
+	}
+}
+
+void reach_relay_changed(struct peer *peer, uint64_t now_us, struct relaylink *relay)
+{
+	if (peer_is_engine(peer) && relaylink_forwards(relay))
+		merge_relay(peer, now_us, relay);
+	if (find_relay(peer, relay))
+		tunnel_due(&peer->tunnel, now_us);
 }
 
 void reach_follow(struct peer *peer, uint64_t now_us, struct path *path)

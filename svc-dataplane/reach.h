@@ -34,7 +34,7 @@ int reach_set_endpoint(struct peer *peer, uint64_t now_us, const struct addr *en
 /* Removes the paths through a relay that goes away. */
 void reach_drop_relay(struct peer *peer, const struct relaylink *relay);
 /* A relay's binding began or ended. */
-void reach_relay_changed(struct peer *peer, uint64_t now_us, const struct relaylink *relay);
+void reach_relay_changed(struct peer *peer, uint64_t now_us, struct relaylink *relay);
 /* A relay says the peer is not bound there. */
 void reach_unbound(struct peer *peer, uint64_t now_us, const struct relaylink *relay);
 /* Data goes along it, ours or the peer's. */

@@ -87,6 +87,21 @@ def test_long_packets_are_swallowed(lab):
     assert "loses long packets" in a.lanrage("logs", "dataplane", json=False)
 
 
+def test_comes_back_to_a_relay(lab):
+    """
+    b leaves and joins again while nothing passes between a and b themselves. The relay still forwards to b what a sends,
+    before b has bound itself there anew: what comes from the relay's address is not direct for that.
+    """
+    _, _, a, b = friends(lab)
+    lab.block_udp(a, b)
+    for _ in range(3):
+        b.lanrage("leave", json=False)
+        wait_until(lambda: a.lanrage("peers") == [], SOON_S, "a is alone")
+        b.lanrage("join", a.lanrage("invite")["code"], "--name", "b")
+        wait_until(lambda: relayed_both(a, b), SOON_S, "both over the relay")
+        assert peer_of(b, "a")["relay"]
+
+
 def test_relay_dies(lab):
     """Nothing but the relay carries the game; it is killed, and another takes over."""
     server, relay, a, b = (lab.public("server", delay_ms=10), lab.public("relay", delay_ms=10),
