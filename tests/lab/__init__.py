@@ -2,7 +2,7 @@
 from . import topology
 from .lab import Lab
 from .programs import wait_until
-from .traffic import StreamResult, UdpStream, ping, ping_first_reply, tcp_transfer, udp_exchange
+from .traffic import Flow, StreamResult, UdpStream, UdpTalk, ping, ping_first_reply, tcp_transfer, udp_exchange
 
-__all__ = ["Lab", "StreamResult", "UdpStream", "ping", "ping_first_reply", "tcp_transfer", "topology", "udp_exchange",
-           "wait_until"]
+__all__ = ["Flow", "Lab", "StreamResult", "UdpStream", "UdpTalk", "ping", "ping_first_reply", "tcp_transfer",
+           "topology", "udp_exchange", "wait_until"]

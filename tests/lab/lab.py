@@ -14,6 +14,7 @@ import itertools
 import json
 import os
 import shutil
+import threading
 import time
 
 from . import netns
@@ -62,6 +63,7 @@ class Lab:
         self._sites = itertools.count(1)
         self._wires = []
         self._udp_blocks = []
+        self._udp_blocks_lock = threading.Lock()    # several pairs may be cut off at the same time
         os.mkdir(self.dir, 0o755)
         atexit.register(self.close)
         try:
@@ -173,12 +175,15 @@ class Lab:
 
         one_way: only from a to b; above: only what is longer in bytes of IP; loss: only so many percent of it.
         """
-        self._udp_blocks += [(one.site, other.site, above, loss) for one, other in ((a, b), (b, a))[:1 if one_way else 2]]
-        self._load_blocks()
+        with self._udp_blocks_lock:
+            self._udp_blocks += [(one.site, other.site, above, loss)
+                                 for one, other in ((a, b), (b, a))[:1 if one_way else 2]]
+            self._load_blocks()
 
     def unblock_udp(self, a, b):
-        self._udp_blocks = [block for block in self._udp_blocks if set(block[:2]) != {a.site, b.site}]
-        self._load_blocks()
+        with self._udp_blocks_lock:
+            self._udp_blocks = [block for block in self._udp_blocks if set(block[:2]) != {a.site, b.site}]
+            self._load_blocks()
 
     def _load_blocks(self):
         rules = [f'    iifname "{one.interface}" oifname "{other.interface}" meta l4proto udp meta length > {above} '

@@ -1,9 +1,13 @@
 """Traffic between hosts, measured: UDP streams, TCP transfers, pings.
 
-As a program it is the two ends of a UDP stream, run inside a namespace; each prints JSON when its standard input ends:
+As a program it is one end of a UDP stream, run inside a namespace; it prints JSON when its standard input ends:
 
     traffic.py echo ADDRESS PORT                 -> [[number, arrival_s], ...]
     traffic.py stream ADDRESS PORT PPS BYTES     -> {"sent": [time_s, ...], "answers": [[number, arrival_s], ...]}
+
+and one end of a conversation, in which both send of their own accord:
+
+    traffic.py talk OWN,OTHER PORT PPS BYTES     -> {"sent": [time_s, ...], "arrivals": [[number, arrival_s], ...]}
 
 All times are seconds of the monotonic clock, the same in every namespace and in time.monotonic() of the test.
 """
@@ -19,6 +23,8 @@ import threading
 import time
 
 DRAIN_S = 0.5
+SO_RCVBUFFORCE = 33
+TALK_BUFFER = 4 << 20   # bytes: a receiver that waits for the processor loses nothing
 NUMBER = struct.Struct("!Q")
 ICMP_ECHO = {socket.AF_INET: 8, socket.AF_INET6: 128}
 ICMP_REPLY = {socket.AF_INET: 0, socket.AF_INET6: 129}
@@ -72,6 +78,31 @@ def run_stream(address, port, pps, size):
             sent.append(time.monotonic())
             _send(sock, NUMBER.pack(len(sent) - 1) + padding, (address, port))
     return {"sent": sent, "answers": answers}
+
+
+def run_talk(addresses, port, pps, size):
+    own, other = addresses.split(",")
+    sock = socket.socket(family_of(own), socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, TALK_BUFFER)
+    sock.bind((own, port))
+    padding = bytes(max(0, size - NUMBER.size))
+    sent, arrivals = [], []
+    print("ready", flush=True)
+    start, end = time.monotonic(), None
+    while end is None or time.monotonic() < end:
+        due = start + len(sent) / pps if end is None else end
+        ready, _, _ = select.select([sock] if end else [sock, sys.stdin], [], [], max(0, due - time.monotonic()))
+        if sock in ready:
+            try:
+                arrivals.append((NUMBER.unpack_from(sock.recv(65536))[0], time.monotonic()))
+            except OSError:
+                pass  # an ICMP error
+        elif sys.stdin in ready and not sys.stdin.read(1):
+            end = time.monotonic() + DRAIN_S
+        if end is None and time.monotonic() >= due:
+            sent.append(time.monotonic())
+            _send(sock, NUMBER.pack(len(sent) - 1) + padding, (other, port))
+    return {"sent": sent, "arrivals": arrivals}
 
 
 # ---- UDP stream: the tests' side ----
@@ -162,6 +193,72 @@ class UdpStream:
             arrivals = json.loads(self._echo.communicate(timeout=10)[0])
             self.result = StreamResult(stream["sent"], stream["answers"], arrivals)
         return self.result
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Flow:
+    """One direction of a conversation."""
+
+    def __init__(self, sent, arrivals, interval_s):
+        self.sent_times = sent      # s, by number
+        self.arrivals = arrivals    # [(number, s)] in order of arrival
+        self.interval_s = interval_s
+
+    def _sent_between(self, since, until):
+        return {number for number, when in enumerate(self.sent_times) if since <= when < until}
+
+    def sent(self, since, until):
+        """How many packets were sent in that time (time.monotonic() seconds)."""
+        return len(self._sent_between(since, until))
+
+    def lost(self, since, until):
+        """How many packets sent in that time never arrived."""
+        return len(self._sent_between(since, until) - {number for number, _ in self.arrivals})
+
+    def duplicates(self, since, until):
+        """How often a packet sent in that time arrived again."""
+        sent = self._sent_between(since, until)
+        numbers = [number for number, _ in self.arrivals if number in sent]
+        return len(numbers) - len(set(numbers))
+
+    def gap(self, since, until):
+        """The longest time without an arrival that touches this time, beyond the interval of sending, in seconds; if
+        nothing arrived at its end, the time until then."""
+        times = [when for _, when in self.arrivals if when <= until] + [until]
+        return max([later - earlier for earlier, later in zip(times, times[1:]) if later >= since],
+                   default=until - since) - self.interval_s
+
+
+class UdpTalk:
+    """Numbered datagrams from a to b and from b to a, neither the answer to the other, until stop().
+
+    addresses are a's and b's, pps packets a second each way, size payload bytes.
+    """
+
+    def __init__(self, a, b, addresses, port=5000, pps=100, size=64):
+        self.interval_s = 1 / pps
+        ends = ((a, addresses), (b, addresses[::-1]))
+        self._ends = [UdpStream._start(host, "udp-talk", "talk", ",".join(pair), port, pps, size) for host, pair in ends]
+        self._flows = None
+
+    def stop(self):
+        """Ends both, waits DRAIN_S for what is on its way, and returns the two Flows, a to b and b to a."""
+        if self._flows is None:
+            for process in self._ends:
+                process.stdin.close()
+            said = []
+            for process in self._ends:
+                said.append(json.loads(process.stdout.read()))
+                process.wait(10)
+            a, b = said
+            self._flows = (Flow(a["sent"], b["arrivals"], self.interval_s),
+                           Flow(b["sent"], a["arrivals"], self.interval_s))
+        return self._flows
 
     def __enter__(self):
         return self
@@ -299,4 +396,4 @@ def ping_first_reply(host, address, deadline, interval=0.02):
 
 if __name__ == "__main__":
     role, where, numbers = sys.argv[1], sys.argv[2], [int(word) for word in sys.argv[3:]]
-    print(json.dumps({"echo": run_echo, "stream": run_stream}[role](where, *numbers)))
+    print(json.dumps({"echo": run_echo, "stream": run_stream, "talk": run_talk}[role](where, *numbers)))
