@@ -269,6 +269,17 @@ test-tools: $(TEST_TOOLS)
 scenario: all test-tools
 	$(Q)LANRAGE_BUILD=$(BUILD) LANRAGE_SANITIZE=$(SANITIZE) /usr/bin/python3 -m pytest -p no:cacheprovider -q tests/scenario $(PYTEST)
 
+# What takes part in `make bench`; each writes $(BUILD)/bench/NAME.json. Plain builds only.
+BENCHES := reach
+.PHONY: bench soak $(BENCHES:%=bench-%)
+bench: $(BENCHES:%=bench-%)
+bench-reach: all test-tools
+	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/bench/reach.py
+
+# SOAK_MINUTES=N, SOAK_SEED=N
+soak: all test-tools
+	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/bench/soak.py
+
 check: format-check unit
 
 # Everything; ends with the scenario runner's totals.

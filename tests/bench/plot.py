@@ -24,7 +24,7 @@ def draw(figures, heading):
              f'viewBox="0 0 {COLUMNS * WIDTH} {height}"><style>{STYLE}</style>'
              f'<rect class="back" width="100%" height="100%"/>',
              _text(LEFT, 24, heading, "title"),
-             _text(LEFT, 42, "share of runs (%) that took at most so long; dashed: 50th and 95th percentile; "
+             _text(LEFT, 42, "share of values that are at most so large; dashed: 50th and 95th percentile; "
                              "orange: what the 95th may be at most")]
     for index, figure in enumerate(figures):
         x, y = index % COLUMNS * WIDTH, 60 + index // COLUMNS * HEIGHT
@@ -48,7 +48,7 @@ def _steps(most):
 
 
 def _panel(figure):
-    ordered = sorted(figure.values)
+    ordered, unit = sorted(figure.values), {"pct": "%"}.get(figure.unit, figure.unit)
     ticks = _steps(max(ordered[-1], figure.target or 0, 1) * 1.02)
     right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
 
@@ -60,13 +60,13 @@ def _panel(figure):
 
     p50, p95 = percentile(ordered, 50), percentile(ordered, 95)
     parts = [_text(LEFT, 14, figure.title, "title"),
-             _text(LEFT, 30, f"p50 {p50:.4g}, p95 {p95:.4g} {figure.unit}, {len(ordered)} runs")]
+             _text(LEFT, 30, f"p50 {p50:.4g}, p95 {p95:.4g} {unit}; {len(ordered)} values")]
     for share in (0, 0.5, 1):
         parts += [_line(LEFT, up(share), right, up(share), "grid"), _text(LEFT - 6, up(share) + 4, f"{share:.0%}", "share")]
     for tick in ticks:
         parts += [_line(across(tick), bottom, across(tick), bottom + 4, "axis"),
                   _text(across(tick), bottom + 16, f"{tick:g}", "number")]
-    parts.append(_text((LEFT + right) / 2, bottom + 31, figure.unit, "number"))
+    parts.append(_text((LEFT + right) / 2, bottom + 31, unit, "number"))
     for value in (p50, p95):
         parts.append(_line(across(value), TOP, across(value), bottom, "mark"))
     if figure.target is not None:
