@@ -1,4 +1,4 @@
-"""Two members of a party of their own that are measured, and what their data planes' logs say of the path between them."""
+"""Two members of a party of their own, and what their data planes' logs say of the path between them."""
 import itertools
 import os
 import re

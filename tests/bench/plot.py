@@ -8,12 +8,14 @@ COLUMNS, WIDTH, HEIGHT = 3, 360, 190
 LEFT, RIGHT, TOP, BOTTOM = 44, 16, 44, 40
 STYLE = """
   .back { fill: #fbfbfa } text { font: 11px sans-serif; fill: #33373b } .title { font-weight: bold; font-size: 12px }
-  .axis { stroke: #9aa0a6; fill: none } .grid { stroke: #9aa0a6; stroke-opacity: .25 } .curve { stroke: #3b76b0; fill: none;
-  stroke-width: 1.8 } .dot { fill: #3b76b0; fill-opacity: .55 } .mark { stroke: #3b76b0; stroke-dasharray: 2 3 }
-  .target { stroke: #c07a2c; stroke-width: 1.5 } .targettext { fill: #c07a2c } .number { text-anchor: middle }
-  .share { text-anchor: end }
-  @media (prefers-color-scheme: dark) { .back { fill: #1c1f22 } text { fill: #d5d8db } .curve, .mark { stroke: #7db3e8 }
-  .dot { fill: #7db3e8 } .target { stroke: #e0a860 } .targettext { fill: #e0a860 } }
+  .number { text-anchor: middle } .share { text-anchor: end }
+  .axis { stroke: #9aa0a6; fill: none } .grid { stroke: #9aa0a6; stroke-opacity: .25 }
+  .curve { stroke: #3b76b0; fill: none; stroke-width: 1.8 } .dot { fill: #3b76b0; fill-opacity: .55 }
+  .mark { stroke: #3b76b0; stroke-dasharray: 2 3 } .target { stroke: #c07a2c; stroke-width: 1.5 }
+  @media (prefers-color-scheme: dark) {
+    .back { fill: #1c1f22 } text { fill: #d5d8db } .curve, .mark { stroke: #7db3e8 } .dot { fill: #7db3e8 }
+    .target { stroke: #e0a860 }
+  }
 """
 
 
@@ -62,7 +64,8 @@ def _panel(figure):
     parts = [_text(LEFT, 14, figure.title, "title"),
              _text(LEFT, 30, f"p50 {p50:.4g}, p95 {p95:.4g} {unit}; {len(ordered)} values")]
     for share in (0, 0.5, 1):
-        parts += [_line(LEFT, up(share), right, up(share), "grid"), _text(LEFT - 6, up(share) + 4, f"{share:.0%}", "share")]
+        parts += [_line(LEFT, up(share), right, up(share), "grid"),
+                  _text(LEFT - 6, up(share) + 4, f"{share:.0%}", "share")]
     for tick in ticks:
         parts += [_line(across(tick), bottom, across(tick), bottom + 4, "axis"),
                   _text(across(tick), bottom + 16, f"{tick:g}", "number")]

@@ -49,7 +49,8 @@ def define(figures):
     define("upgrade_duplicated", "packets", "relay to direct at 1,000 packets/s: twice", 0)
     define("upgrade_after_free", "ms", "never direct before: way free to direct")
     for doubling, way in itertools.product(DOUBLINGS, WAYS):
-        define(f"black_hole_{way}_{doubling}", "ms", f"black hole {way}, doubling {doubling}", 50 if doubling == "on" else 500)
+        define(f"black_hole_{way}_{doubling}", "ms", f"black hole {way}, doubling {doubling}",
+               50 if doubling == "on" else 500)
     for way in ("out", "back"):
         define(f"black_hole_{way}_other_way", "ms", f"black hole {way}: the direction that is free")
     define("direct_again_after_heal", "ms", "healed to direct again, both ends", 2000)
@@ -143,8 +144,8 @@ def black_hole(figures, pair, job):
         direct = pair.wait("direct")
     flows = talk.stop()
     for index, flow in enumerate(flows):
-        cut_off = index in WAYS[way]
-        figures.add(f"black_hole_{way}_{doubling}" if cut_off else f"black_hole_{way}_other_way", ms(flow.gap(cut, healed)))
+        name = f"black_hole_{way}_{doubling if index in WAYS[way] else 'other_way'}"
+        figures.add(name, ms(flow.gap(cut, healed)))
         figures.add("undisturbed_gap", ms(flow.gap(cut - QUIET_S, cut)))
     figures.add("direct_again_after_heal", ms(direct - healed))
 
@@ -292,9 +293,10 @@ def flapping(figures):
         for member in members[1:]:
             join(member, code, member.name)
         watches = {member.name: Watch(member) for member in members}
-        pairs = list(itertools.combinations(members, 2))
-        for one, other in pairs + [(other, one) for one, other in pairs]:
-            wait_until(lambda: watches[one.name].since(other.name, "direct"), HANG_S, f"{one.name}, {other.name}: direct")
+        pairs, directions = list(itertools.combinations(members, 2)), list(itertools.permutations(members, 2))
+        for one, other in directions:
+            wait_until(lambda: watches[one.name].since(other.name, "direct"), HANG_S,
+                       f"{one.name}, {other.name}: direct")
         addresses = {member.name: member.lanrage("status")["self"]["virtual_ip"] for member in members}
         talks = [UdpTalk(one, other, (addresses[one.name], addresses[other.name]), port=5000 + number, pps=25)
                  for number, (one, other) in enumerate(pairs)]
@@ -304,8 +306,9 @@ def flapping(figures):
         time.sleep(FLAP_S)
         for talk in talks:
             talk.stop()
-        for one, other in pairs + [(other, one) for one, other in pairs]:
-            figures.add(f"path_changes_{FLAP_S}s", watches[one.name].changes_between(other.name, since, since + FLAP_S))
+        for one, other in directions:
+            changes = watches[one.name].changes_between(other.name, since, since + FLAP_S)
+            figures.add(f"path_changes_{FLAP_S}s", changes)
 
 
 def say(what):

@@ -227,8 +227,8 @@ class Flow:
         return len(numbers) - len(set(numbers))
 
     def gap(self, since, until):
-        """The longest time without an arrival that touches this time, beyond the interval of sending, in seconds; if
-        nothing arrived at its end, the time until then."""
+        """The longest time without an arrival that touches this time, less the interval of sending, in seconds. It ends
+        at `until` at the latest."""
         times = [when for _, when in self.arrivals if when <= until] + [until]
         return max([later - earlier for earlier, later in zip(times, times[1:]) if later >= since],
                    default=until - since) - self.interval_s
@@ -243,7 +243,8 @@ class UdpTalk:
     def __init__(self, a, b, addresses, port=5000, pps=100, size=64):
         self.interval_s = 1 / pps
         ends = ((a, addresses), (b, addresses[::-1]))
-        self._ends = [UdpStream._start(host, "udp-talk", "talk", ",".join(pair), port, pps, size) for host, pair in ends]
+        self._ends = [UdpStream._start(host, "udp-talk", "talk", ",".join(pair), port, pps, size)
+                      for host, pair in ends]
         self._flows = None
 
     def stop(self):

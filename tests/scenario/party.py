@@ -79,7 +79,10 @@ class Member:
         os.kill(before["pid"], signal.SIGKILL)
 
         def back():
-            status, answer = self.ask("GET", "status")
+            try:
+                status, answer = self.ask("GET", "status")
+            except OSError:
+                return False    # the API itself is on its way
             now = answer["services"][service] if status == 200 else before
             return now["restarts"] > before["restarts"] and now["state"] == "running"
         wait_until(back, BACK_S, f"{self.host.name}: {service} is back")

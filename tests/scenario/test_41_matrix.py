@@ -115,7 +115,7 @@ def not_yet(hosts):
     for pair in itertools.permutations(reachable(hosts), 2):
         peer = seen.get(pair)
         if not peer or peer["state"] != "connected" or peer["path"] != "direct" and should_be_direct(*pair):
-            wrong.append(f"{' -> '.join(pair)}: {peer and (peer['state'], peer['path'], peer['endpoint'], peer['reason'])}")
+            wrong.append(f"{' -> '.join(pair)}: {peer}")
     return wrong
 
 
@@ -149,7 +149,7 @@ def test_all_hear_each_other(party):
 
 
 def test_the_lan_is_used(party):
-    """port and lan, behind one router, talk over the LAN; twin, with the same private network, is not mistaken for it."""
+    """port and lan, behind one router, talk over the LAN; twin, with the same private network, is not in it."""
     hosts, _ = party
 
     def over_the_lan():
