@@ -14,6 +14,7 @@ from party import join  # noqa: E402
 
 WIRE_MS = 10        # of every wire: 20 ms one way between any two hosts
 HANG_S = 20
+SERVER_S = 60
 SETTLE_S = 2.0      # from direct to a disturbance: spare paths are proven, probes are at their pace
 POLL_S = 0.01
 
@@ -101,8 +102,14 @@ class Pair:
                               f"{self.a.name} and {self.b.name}: {kind}", interval=POLL_S))
 
     def leave(self):
-        self.b.lanrage("leave", json=False)
+        self.wait_server()
+        if self.b.lanrage("status")["party"]:   # a run that failed may have left it outside
+            self.b.lanrage("leave", json=False)
         wait_until(lambda: self.a.lanrage("peers") == [], HANG_S, f"{self.a.name}: alone")
+
+    def wait_server(self):
+        wait_until(lambda: all(host.lanrage("status")["server"]["state"] == "connected" for host in (self.a, self.b)),
+                   SERVER_S, f"{self.a.name} and {self.b.name}: at the server")
 
     def meet_again(self, kind="direct"):
         """Both forget each other and meet anew."""

@@ -9,11 +9,12 @@
     sequence - NAT(symmetric-sequential) ┤             │
     double   - NAT - carrier's NAT ──────┤             └─ relay, IPv4 and IPv6
     public   - IPv4 and IPv6 ────────────┤
-    wall     - drops what it did not ask ┤
+    wall     - plain router ─────────────┤
     six      - IPv6 firewall, no IPv4 ───┤
     blocked  - no UDP at all ────────────┘
 
-twin's LAN has the same private network as port's, and the three have neighbouring addresses in it.
+twin's LAN has the same private network as port's, and twin the same address in it as port. wall has a public address,
+and a firewall of its own that drops what it did not ask for.
 """
 import itertools
 import threading
@@ -71,10 +72,11 @@ def members(lab):
     made.append(lab.behind("lan", router=made[-1].router))
     made += [lab.behind("twin", nat="port-restricted", lan=SHARED_LAN),
              lab.behind("random", nat="symmetric-random"), lab.behind("sequence", nat="symmetric-sequential"),
-             lab.behind("double", nat="double"), lab.public("public", ipv6=True), lab.public("wall"),
+             lab.behind("double", nat="double"), lab.public("public", ipv6=True), lab.behind("wall", nat="none"),
              lab.behind("six", ipv4=False, ipv6=True), lab.behind("blocked", nat="udp-blocked")]
-    made[-3].run(["nft", "-f", "-"], stdin=HOST_FIREWALL)
-    return {host.name: host for host in made}
+    hosts = {host.name: host for host in made}
+    hosts["wall"].run(["nft", "-f", "-"], stdin=HOST_FIREWALL)
+    return hosts
 
 
 def at_once(works):
