@@ -31,6 +31,7 @@ WARM_UP_S = min(180, MINUTES * 60 / 4)
 QUIET_S = 35            # entries of a NAT live 30 s
 LASTING = ("cone", "port")  # their programs, and relay1, live through everything, so that growth shows
 BACK_S = 30             # after an event is over, until every pair is back
+SLOW_S = 3
 START_S = 30
 SERVICES = ("dataplane", "nat", "control", "metrics", "browser", "api")
 # What counts as growth, at least so much and so many percent.
@@ -75,12 +76,16 @@ class Party:
         return found
 
     def wait_back(self):
-        """Seconds until every pair is back; raises after BACK_S, with those that are not."""
-        start, missing = time.monotonic(), ["?"]
+        """Seconds until every pair is back; raises after BACK_S, with those that are not. Those that took SLOW_S are
+        said."""
+        start, missing, slow = time.monotonic(), ["?"], []
         while missing:
             missing = self.missing()
+            slow = missing if missing and time.monotonic() - start > SLOW_S else slow
             if missing and time.monotonic() - start > BACK_S:
                 raise TimeoutError(f"not back after {BACK_S} s: {', '.join(missing)}")
+        if slow:
+            print(f"          slow: {', '.join(slow)}", flush=True)
         return time.monotonic() - start
 
 
