@@ -56,6 +56,7 @@ struct control {
 	bool has_wireguard_key;
 	uint8_t wireguard_key[DATAPLANE_KEY_SIZE];
 	struct loop_timer wireguard_timer;
+	uint64_t session_us; /* when the last session with the server began */
 	struct loop_timer resume_timer;
 	bool resume_waits; /* for the timer */
 	struct complaint resume_complaint;

@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "svc-control/service.h"
 
 #define RENEW_MS (TICKET_LIFETIME_S * 1000u / 2)
 #define RETRY_MS 10000
+#define GRACE_MS 90000 /* in which relays tell a server that was restarted that they are there */
 #define CACHE	 "relays"
 
 static void tickets_take_relay(struct nat_relay *to, const struct rendezvous_relay *from)
@@ -28,15 +30,43 @@ static void tickets_take_relay(struct nat_relay *to, const struct rendezvous_rel
 	memcpy(to->ticket, from->ticket, from->ticket_length);
 }
 
+static bool tickets_has(const struct tickets *tickets, const struct nat_relay *relay)
+{
+	for (size_t i = 0; i < tickets->n_relays; i++)
+		if (memcmp(tickets->relays[i].public_key, relay->public_key, DATAPLANE_KEY_SIZE) ==
+		    0)
+			return true;
+	return false;
+}
+
+/* A server that was restarted does not know its relays for a while; ours are as good as before. */
+static void tickets_keep(struct control *control, const struct nat_relay *before, size_t n)
+{
+	struct tickets *tickets = &control->tickets;
+
+	tickets->kept = false;
+	if (clock_now_us() - control->session_us > GRACE_MS * CLOCK_MS)
+		return;
+	for (size_t i = 0; i < n && tickets->n_relays < NAT_RELAYS_MAX; i++) {
+		if (tickets_has(tickets, &before[i]))
+			continue;
+		tickets->relays[tickets->n_relays++] = before[i];
+		tickets->kept = true;
+	}
+}
+
 /* False for anything but tickets of the party one is in: they may be late, or of a former one. */
 static bool tickets_take(struct control *control, const struct rendezvous_server_frame *frame)
 {
 	struct tickets *tickets = &control->tickets;
+	struct nat_relay before[NAT_RELAYS_MAX];
+	size_t n_before = tickets->n_relays;
 
 	if (frame->type != RENDEZVOUS_TICKETS || !control->party.joined ||
 	    memcmp(frame->tickets.party_id, control->party.record.trust.party_id,
 		   sizeof(frame->tickets.party_id)) != 0)
 		return false;
+	memcpy(before, tickets->relays, n_before * sizeof(before[0]));
 	tickets->n_relays = 0;
 	for (size_t i = 0; i < frame->tickets.n_relays && i < NAT_RELAYS_MAX; i++) {
 		const struct rendezvous_relay *from = &frame->tickets.relays[i];
@@ -46,6 +76,7 @@ static bool tickets_take(struct control *control, const struct rendezvous_server
 		    !sodium_is_zero(from->relay_key, sizeof(from->relay_key)))
 			tickets_take_relay(&tickets->relays[tickets->n_relays++], from);
 	}
+	tickets_keep(control, before, n_before);
 	return true;
 }
 
@@ -85,7 +116,7 @@ static void tickets_answered(void *data, const struct error *error,
 	if (taken) {
 		tickets_store(control, frame);
 		handover_push(control);
-		tickets_wait(control, RENEW_MS);
+		tickets_wait(control, control->tickets.kept ? GRACE_MS : RENEW_MS);
 	} else if (party_self(&control->party)) {
 		tickets_wait(control, RETRY_MS);
 	}

@@ -16,6 +16,7 @@ struct tickets {
 	struct loop_timer timer;
 	struct complaint complaint;
 	bool asking, again; /* again: the relays changed meanwhile */
+	bool kept;	    /* some are not in the list of a server that has just come back */
 	size_t n_relays;
 	struct nat_relay relays[NAT_RELAYS_MAX];
 };

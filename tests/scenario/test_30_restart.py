@@ -177,3 +177,22 @@ def test_the_server_is_away(lab, direct):
     assert {member.name: member.lanrage("status")["self"] for member in (a, b, c)} == before
     wait_until(lambda: all(peer["online"] for peer in a.lanrage("peers")), BACK_S, "online again")
     assert peer_of(a, "b")["path"] == ("direct" if direct else "relay")
+
+
+def test_the_server_restarts_and_the_direct_way_dies(lab):
+    """
+    The server is killed and started: it knows no relay until they tell it again. In that moment the direct way between a
+    and b dies: the relay they know from before carries the game.
+    """
+    server, _, a, b = two(lab)
+    with playing(a, b) as stream:
+        server.stop("lanrage-server", sig=signal.SIGKILL)
+        server.start_server()
+        for member in (a, b):
+            wait_until(lambda: member.lanrage("status")["server"]["state"] == "connected", 60, "the server is found")
+        time.sleep(1)
+        lab.block_udp(a, b)
+        time.sleep(3)
+    print(f"lost {stream.result.lost}, gap {stream.result.longest_gap_s:.3f} s")
+    assert stream.result.longest_gap_s < 3
+    assert connected(a, b)
