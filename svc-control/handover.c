@@ -177,8 +177,10 @@ static void handover_got_nat(void *data, const struct error *error, const uint8_
 
 	if (!failed) {
 		handover_compare(neighbour, &state.desired);
-		if (handover_take_nat(&control->handover, &state))
+		if (handover_take_nat(&control->handover, &state)) {
+			rendezvous_moved(control->rendezvous);
 			announce_soon(control);
+		}
 	}
 	handover_go_on(neighbour, failed);
 }

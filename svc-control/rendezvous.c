@@ -405,6 +405,12 @@ void rendezvous_disconnect(struct rendezvous *rendezvous)
 	rendezvous_fail_requests(rendezvous);
 }
 
+void rendezvous_moved(struct rendezvous *rendezvous)
+{
+	if (rendezvous->client && websocket_client_is_stranded(rendezvous->client))
+		websocket_client_fail(rendezvous->client, "this machine's address has changed");
+}
+
 void rendezvous_hurry(struct rendezvous *rendezvous)
 {
 	if (rendezvous->client)

@@ -47,6 +47,9 @@ void rendezvous_free(struct rendezvous *rendezvous);
 int rendezvous_connect(struct rendezvous *rendezvous, const char *url, struct error *error);
 /* No state but NONE, no server. */
 void rendezvous_disconnect(struct rendezvous *rendezvous);
+/* Own addresses may be others: a connection from one that is gone is given up at once, because
+ * nothing would come back on it, and made anew. */
+void rendezvous_moved(struct rendezvous *rendezvous);
 /* Tries at once instead of at the end of the back-off. */
 void rendezvous_hurry(struct rendezvous *rendezvous);
 

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <libwebsockets.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -717,6 +718,43 @@ enum websocket_trouble websocket_client_trouble(const struct websocket_client *c
 bool websocket_client_is_open(const struct websocket_client *client)
 {
 	return client->state == OPEN;
+}
+
+static bool is_own_address(const struct addr *address)
+{
+	struct ifaddrs *list;
+	bool found = false;
+
+	if (getifaddrs(&list) < 0)
+		return true; /* not known to be gone */
+	for (const struct ifaddrs *i = list; i && !found; i = i->ifa_next) {
+		struct sockaddr_storage sa = {0};
+		struct addr own;
+
+		if (!i->ifa_addr)
+			continue;
+		if (i->ifa_addr->sa_family == AF_INET)
+			memcpy(&sa, i->ifa_addr, sizeof(struct sockaddr_in));
+		else if (i->ifa_addr->sa_family == AF_INET6)
+			memcpy(&sa, i->ifa_addr, sizeof(struct sockaddr_in6));
+		own = addr_from_sockaddr(&sa);
+		found = addr_equal_ip(&own, address);
+	}
+	freeifaddrs(list);
+	return found;
+}
+
+bool websocket_client_is_stranded(const struct websocket_client *client)
+{
+	struct sockaddr_storage sa = {0};
+	socklen_t length = sizeof(sa);
+	struct addr address;
+
+	if (client->state != OPEN || !client->wsi ||
+	    getsockname(lws_get_socket_fd(client->wsi), (struct sockaddr *)&sa, &length) < 0)
+		return false;
+	address = addr_from_sockaddr(&sa);
+	return !addr_is_none(&address) && !is_own_address(&address);
 }
 
 const struct websocket_url *websocket_client_url(const struct websocket_client *client)

@@ -96,6 +96,8 @@ void websocket_client_free(struct websocket_client *client);
 
 enum websocket_trouble websocket_client_trouble(const struct websocket_client *client);
 bool websocket_client_is_open(const struct websocket_client *client);
+/* It is open from an address that this machine no longer has. */
+bool websocket_client_is_stranded(const struct websocket_client *client);
 const struct websocket_url *websocket_client_url(const struct websocket_client *client);
 /* Queues one message; bytes are copied. -ENOTCONN, -EMSGSIZE, -ENOMEM, or -ENOBUFS when the other
  * end has not read for so long that the queue is full: the connection is then closed. */

@@ -134,7 +134,9 @@ def test_address_changes(lab):
             time.sleep(1)
             who.change_address()
             moved = time.monotonic()
-            time.sleep(3)
+            time.sleep(1.5)
+            a.lanrage("invite")     # the server, too, is reached from the new address
+            time.sleep(1.5)
             wait_until(lambda: direct_both(a, b), SOON_S, "both direct again")
         gap = gap_at(playing.result, moved)
         print(f"{who.name} moved: back after {gap:.3f} s, lost {playing.result.lost}")

@@ -236,6 +236,11 @@ const char *rendezvous_url(const struct rendezvous *rendezvous)
 	return other.url;
 }
 
+void rendezvous_moved(struct rendezvous *rendezvous)
+{
+	(void)rendezvous;
+}
+
 void rendezvous_hurry(struct rendezvous *rendezvous)
 {
 	(void)rendezvous;

@@ -23,7 +23,7 @@ struct websocket_client {
 	struct websocket_url url;
 	const struct websocket_events *events;
 	void *data;
-	bool open;
+	bool open, stranded;
 	char failed[CONTROL_REASON_MAX];
 	enum websocket_trouble trouble;
 	size_t n_sent;
@@ -75,6 +75,11 @@ void websocket_client_fail(struct websocket_client *c, const char *reason)
 enum websocket_trouble websocket_client_trouble(const struct websocket_client *c)
 {
 	return c->trouble;
+}
+
+bool websocket_client_is_stranded(const struct websocket_client *c)
+{
+	return c->stranded;
 }
 
 bool websocket_client_is_open(const struct websocket_client *c)
@@ -336,6 +341,21 @@ static void test_a_server_without_stun(void **state)
 	assert_int_equal(rendezvous_stun_servers(f->rendezvous, stun), 0);
 }
 
+/* Addresses changed: a connection from one that is gone is given up, another one kept. */
+static void test_moving(void **state)
+{
+	struct fixture *f = *state;
+
+	open_connection();
+	rendezvous_moved(f->rendezvous);
+	assert_string_equal(client->failed, "");
+	client->stranded = true;
+	rendezvous_moved(f->rendezvous);
+	assert_non_null(strstr(client->failed, "address"));
+	rendezvous_disconnect(f->rendezvous);
+	rendezvous_moved(f->rendezvous);
+}
+
 static void test_nothing_counts_before_the_login(void **state)
 {
 	struct fixture *f = *state;
@@ -565,6 +585,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_clock, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_trouble, set_up, tear_down),
 		TEST(test_login),
+		TEST(test_moving),
 		TEST(test_a_server_without_stun),
 		TEST(test_nothing_counts_before_the_login),
 		TEST(test_a_refused_login),
