@@ -32,7 +32,7 @@
 #define RELAY_LEAD_US	    (20 * CLOCK_MS) /* by this and half, a relay must beat direct */
 #define BETTER_LEAD_US	    (5 * CLOCK_MS)  /* by this and a fifth, among equals */
 #define BETTER_ANSWERS	    8
-#define HOLD_LEAST_S	    120u
+#define HOLD_LEAST_S	    60u
 #define HOLD_MOST_S	    1920u
 
 void path_init(struct path *path, uint32_t id, enum dataplane_path_kind kind,

@@ -47,7 +47,9 @@ struct peer {
 	uint32_t path_changes;
 	uint64_t paths_changed_us; /* path_pace */
 	uint64_t optimised_us;
-	ptrdiff_t second;	 /* where doubled packets go as well; PATH_NONE: nowhere */
+	uint64_t better_us; /* since when another path measures better than the active one; 0: none
+			     */
+	ptrdiff_t second;   /* where doubled packets go as well; PATH_NONE: nowhere */
 	struct bucket doubles;	 /* REACH_DOUBLES */
 	uint64_t alarm_until_us; /* addresses changed; path.h */
 	uint64_t excused_us;	 /* reports before this are of a time when we did not run */

@@ -14,6 +14,7 @@
 #define PATH_TEXT_SIZE (DATAPLANE_NAME_MAX + ADDR_TEXT_SIZE)
 #define REPORT_US      (60 * CLOCK_MS) /* between reports of the same silence */
 #define LOSSY_PERMILLE 10
+#define BETTER_FOR_US  (10 * CLOCK_SECOND)
 #define EXCUSE_US      (500 * CLOCK_MS) /* what waited in the socket is of before */
 
 /* --- which paths there are --- */
@@ -399,12 +400,28 @@ static void switch_path(struct peer *peer, uint64_t now_us, ptrdiff_t to, enum p
 	context_changed(peer->tunnel.context, DATAPLANE_EVENT_PEER, tunnel_key(&peer->tunnel));
 }
 
+/* A busy moment is no reason to leave a direct path for a relay: what is better must be so for a
+ * while. */
+static bool is_lasting(struct peer *peer, const struct path_choice *choice, uint64_t now_us)
+{
+	if (choice->reason != PATH_BETTER ||
+	    peer->paths[choice->path].kind != DATAPLANE_PATH_RELAY ||
+	    peer->paths[peer->active].kind != DATAPLANE_PATH_DIRECT) {
+		peer->better_us = 0;
+		return true;
+	}
+	if (peer->better_us == 0)
+		peer->better_us = now_us;
+	return now_us - peer->better_us >= BETTER_FOR_US;
+}
+
 static void choose(struct peer *peer, uint64_t now_us)
 {
 	struct path_choice choice =
 		path_choose(peer->paths, peer->n_paths, peer->active, peer->optimised_us, now_us);
+	bool lasting = is_lasting(peer, &choice, now_us);
 
-	if (choice.path != peer->active)
+	if (choice.path != peer->active && lasting)
 		switch_path(peer, now_us, choice.path, choice.reason);
 }
 

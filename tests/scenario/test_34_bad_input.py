@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 SERVER_PORT, RELAY_PORT, API_PORT = 8667, 51820, 8666
 SERVICES = ["dataplane", "nat", "control", "metrics", "browser", "api"]
 SANITIZED = bool(os.environ.get("LANRAGE_SANITIZE"))
-BACK_S = 30
+BACK_S = 60
 RATE = 1000 if SANITIZED else 4000  # datagrams a second from eve
 chance = random.Random(34)
 

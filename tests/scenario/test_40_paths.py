@@ -13,7 +13,7 @@ import pytest
 from lab import UdpStream, wait_until
 from party import connect, direct_both, peer_of, start_party
 
-SOON_S = 30
+SOON_S = 60
 HANG_S = 5      # a gap longer than this is no gap but the end of the game
 _ports = itertools.count(5000)
 
