@@ -122,6 +122,7 @@ static void on_server_ready(void *data)
 	struct control *control = data;
 
 	control->session_us = clock_now_us();
+	tickets_new_session(control);
 	handover_push(control); /* the STUN servers are known now */
 	farewell_server_ready(control);
 	control_resume(control);

@@ -39,18 +39,20 @@ static bool tickets_has(const struct tickets *tickets, const struct nat_relay *r
 	return false;
 }
 
-/* A server that was restarted does not know its relays for a while; ours are as good as before. */
-static void tickets_keep(struct control *control, const struct nat_relay *before, size_t n)
+/* A server that was restarted does not know its relays for a while; ours are as good as before. One
+ * that it named in this session and names no more has gone. */
+static void tickets_keep(struct control *control, const struct tickets *before)
 {
 	struct tickets *tickets = &control->tickets;
 
 	tickets->kept = false;
 	if (clock_now_us() - control->session_us > GRACE_MS * CLOCK_MS)
 		return;
-	for (size_t i = 0; i < n && tickets->n_relays < NAT_RELAYS_MAX; i++) {
-		if (tickets_has(tickets, &before[i]))
+	for (size_t i = 0; i < before->n_relays && tickets->n_relays < NAT_RELAYS_MAX; i++) {
+		if (before->listed[i] || tickets_has(tickets, &before->relays[i]))
 			continue;
-		tickets->relays[tickets->n_relays++] = before[i];
+		tickets->listed[tickets->n_relays] = false;
+		tickets->relays[tickets->n_relays++] = before->relays[i];
 		tickets->kept = true;
 	}
 }
@@ -59,14 +61,13 @@ static void tickets_keep(struct control *control, const struct nat_relay *before
 static bool tickets_take(struct control *control, const struct rendezvous_server_frame *frame)
 {
 	struct tickets *tickets = &control->tickets;
-	struct nat_relay before[NAT_RELAYS_MAX];
-	size_t n_before = tickets->n_relays;
+	struct tickets before;
 
 	if (frame->type != RENDEZVOUS_TICKETS || !control->party.joined ||
 	    memcmp(frame->tickets.party_id, control->party.record.trust.party_id,
 		   sizeof(frame->tickets.party_id)) != 0)
 		return false;
-	memcpy(before, tickets->relays, n_before * sizeof(before[0]));
+	before = *tickets;
 	tickets->n_relays = 0;
 	for (size_t i = 0; i < frame->tickets.n_relays && i < NAT_RELAYS_MAX; i++) {
 		const struct rendezvous_relay *from = &frame->tickets.relays[i];
@@ -76,7 +77,9 @@ static bool tickets_take(struct control *control, const struct rendezvous_server
 		    !sodium_is_zero(from->relay_key, sizeof(from->relay_key)))
 			tickets_take_relay(&tickets->relays[tickets->n_relays++], from);
 	}
-	tickets_keep(control, before, n_before);
+	for (size_t i = 0; i < tickets->n_relays; i++)
+		tickets->listed[i] = true;
+	tickets_keep(control, &before);
 	return true;
 }
 
@@ -122,6 +125,11 @@ static void tickets_answered(void *data, const struct error *error,
 	}
 	if (control->tickets.again)
 		tickets_fetch(control);
+}
+
+void tickets_new_session(struct control *control)
+{
+	memset(control->tickets.listed, 0, sizeof(control->tickets.listed));
 }
 
 void tickets_fetch(struct control *control)

@@ -17,6 +17,7 @@ struct tickets {
 	struct complaint complaint;
 	bool asking, again; /* again: the relays changed meanwhile */
 	bool kept;	    /* some are not in the list of a server that has just come back */
+	bool listed[NAT_RELAYS_MAX]; /* by relay: the server named it in this session */
 	size_t n_relays;
 	struct nat_relay relays[NAT_RELAYS_MAX];
 };
@@ -24,6 +25,8 @@ struct tickets {
 /* Loads what is kept for the party. */
 void tickets_init(struct control *control);
 void tickets_deinit(struct control *control);
+/* A session with the server begins: it may have forgotten its relays. */
+void tickets_new_session(struct control *control);
 /* Nothing without lease or server. What comes is handed on by handover_push(). */
 void tickets_fetch(struct control *control);
 /* The party was left. */
