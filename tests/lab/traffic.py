@@ -3,7 +3,7 @@
 As a program it is one end of a UDP stream, run inside a namespace; it prints JSON when its standard input ends:
 
     traffic.py echo ADDRESS PORT                 -> [[number, arrival_s], ...]
-    traffic.py stream ADDRESS PORT PPS BYTES     -> {"sent": [time_s, ...], "answers": [[number, arrival_s], ...]}
+    traffic.py stream ADDRESS PORT PPS BYTES     -> {"sent": [time_s, ...], "arrivals": [[number, arrival_s], ...]}
 
 and one end of a conversation, in which both send of their own accord:
 
@@ -58,33 +58,8 @@ def _send(sock, data, destination):
         pass  # no route or a port closed: to the stream this is a lost packet
 
 
-def run_stream(address, port, pps, size):
-    sock = socket.socket(family_of(address), socket.SOCK_DGRAM)
-    padding = bytes(max(0, size - NUMBER.size))
-    sent, answers = [], []
-    print("ready", flush=True)
-    start, end = time.monotonic(), None
-    while end is None or time.monotonic() < end:
-        due = start + len(sent) / pps if end is None else end
-        ready, _, _ = select.select([sock] if end else [sock, sys.stdin], [], [], max(0, due - time.monotonic()))
-        if sock in ready:
-            try:
-                answers.append((NUMBER.unpack_from(sock.recv(65536))[0], time.monotonic()))
-            except OSError:
-                pass  # an ICMP error
-        elif sys.stdin in ready and not sys.stdin.read(1):
-            end = time.monotonic() + DRAIN_S
-        if end is None and time.monotonic() >= due:
-            sent.append(time.monotonic())
-            _send(sock, NUMBER.pack(len(sent) - 1) + padding, (address, port))
-    return {"sent": sent, "answers": answers}
-
-
-def run_talk(addresses, port, pps, size):
-    own, other = addresses.split(",")
-    sock = socket.socket(family_of(own), socket.SOCK_DGRAM)
-    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, TALK_BUFFER)
-    sock.bind((own, port))
+def _run_sender(sock, destination, pps, size):
+    """Sends a numbered packet pps times a second until standard input ends, and notes what arrives meanwhile."""
     padding = bytes(max(0, size - NUMBER.size))
     sent, arrivals = [], []
     print("ready", flush=True)
@@ -101,8 +76,20 @@ def run_talk(addresses, port, pps, size):
             end = time.monotonic() + DRAIN_S
         if end is None and time.monotonic() >= due:
             sent.append(time.monotonic())
-            _send(sock, NUMBER.pack(len(sent) - 1) + padding, (other, port))
+            _send(sock, NUMBER.pack(len(sent) - 1) + padding, destination)
     return {"sent": sent, "arrivals": arrivals}
+
+
+def run_stream(address, port, pps, size):
+    return _run_sender(socket.socket(family_of(address), socket.SOCK_DGRAM), (address, port), pps, size)
+
+
+def run_talk(addresses, port, pps, size):
+    own, other = addresses.split(",")
+    sock = socket.socket(family_of(own), socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, TALK_BUFFER)
+    sock.bind((own, port))
+    return _run_sender(sock, (other, port), pps, size)
 
 
 # ---- UDP stream: the tests' side ----
@@ -160,6 +147,12 @@ class StreamResult:
         times = sorted(when for _, when in self.answers)
         return max((b - a for a, b in zip(times, times[1:])), default=float("inf"))
 
+    def gap_at(self, when):
+        """The time from `when` to the first answer to a packet sent after that."""
+        answered = [at for number, at in self.answers if self.sent_times[number] >= when]
+        assert answered, "nothing came back any more"
+        return min(answered) - when
+
     def lost_between(self, since, until):
         """Numbers of packets sent in that time (time.monotonic() seconds) that did not come back."""
         return [number for number, when in enumerate(self.sent_times)
@@ -191,7 +184,7 @@ class UdpStream:
         if self.result is None:
             stream = json.loads(self._stream.communicate(timeout=10)[0])
             arrivals = json.loads(self._echo.communicate(timeout=10)[0])
-            self.result = StreamResult(stream["sent"], stream["answers"], arrivals)
+            self.result = StreamResult(stream["sent"], stream["arrivals"], arrivals)
         return self.result
 
     def __enter__(self):

@@ -1,14 +1,18 @@
 """Steps that many stories share: starting the programs, making a party, joining it, looking at a peer."""
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import signal
+import socket
 
-from lab.programs import wait_until
+from lab import UdpStream, wait_until
 
 API_PORT = 8666
 BACK_S = 30
+HANG_S = 5      # a gap longer than this is no gap but the end of the game
+_ports = itertools.count(5000)
 
 
 def start_party(server, relay, *members):
@@ -39,10 +43,59 @@ def peer_of(host, name):
     return found[0]
 
 
-def direct_both(a, b):
-    """Do both sides send to each other directly?"""
-    return all(peer["path"] == "direct" and peer["state"] == "connected"
+def address_of(host):
+    return host.lanrage("status")["self"]["virtual_ip"]
+
+
+def log_of(host, service):
+    with open(f"{host.run_dir}/logs/{service}.log", errors="replace") as file:
+        return file.read()
+
+
+def all_by(path, a, b):
+    """Do both sides send to each other by such a path?"""
+    return all(peer["path"] == path and peer["state"] == "connected"
                for host in (a, b) for peer in host.lanrage("peers"))
+
+
+def direct_both(a, b):
+    return all_by("direct", a, b)
+
+
+def connected_to(member, n):
+    """Are there n others, and has it a session with each?"""
+    return [peer["state"] for peer in member.lanrage("peers")] == ["connected"] * n
+
+
+def connected(*members):
+    """Does each have a session with every other one?"""
+    return all(connected_to(member, len(members) - 1) for member in members)
+
+
+def together(*members):
+    """Waits until each of them is connected to all the others."""
+    for member in members:
+        wait_until(lambda: connected_to(member, len(members) - 1), BACK_S, f"{member.name} reaches the others")
+
+
+def stream(a, b, size=64, pps=100):
+    """Packets from a to b, which sends each back."""
+    return UdpStream(a, b, address=address_of(b), port=next(_ports), size=size, pps=pps)
+
+
+def uapi_get(host):
+    """What the host's data plane answers to `wg show`."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(30)
+        sock.connect(f"{host.run_dir}/wireguard/lanrage0.sock")
+        sock.sendall(b"get=1\n\n")
+        text = b""
+        while not text.endswith(b"\n\n"):
+            more = sock.recv(65536)
+            if not more:
+                raise EOFError
+            text += more
+    return text.decode()
 
 
 class Member:

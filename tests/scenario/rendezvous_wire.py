@@ -16,7 +16,7 @@ import time
 _sodium = ctypes.CDLL(ctypes.util.find_library("sodium") or "libsodium.so.23")
 _sodium.sodium_init()
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-LOGIN, CREATE_PARTY, PUT_INVITE, GET_INVITE, JOIN_PARTY, ANNOUNCE, RESUME = 2, 3, 4, 5, 7, 9, 10
+LOGIN, CREATE_PARTY, PUT_INVITE, ANNOUNCE, RESUME = 2, 3, 4, 9, 10
 GET_TICKETS, RELAY_REGISTER, RENEW = 11, 12, 15
 CHALLENGE, WELCOME, ERROR, PARTY, INVITE, TICKETS, DONE, GENERATIONS = 2, 3, 4, 5, 6, 7, 8, 9
 
@@ -121,7 +121,7 @@ class Connection:
             text += self._take(1)
         return text.decode()
 
-    def send(self, payload, opcode=2, final=True):
+    def send(self, payload, opcode=2):
         length, mask = len(payload), os.urandom(4)
         if length < 126:
             size = bytes([length])
@@ -131,7 +131,7 @@ class Connection:
             size = bytes([size[0] | 128]) + size[1:] + mask
             payload = _masked(payload, mask)
         with self.sending:
-            self.sock.sendall(bytes([128 * final | opcode]) + size + payload)
+            self.sock.sendall(bytes([128 | opcode]) + size + payload)
 
     def receive(self):
         """The next binary message; answers pings."""

@@ -8,7 +8,7 @@ import pytest
 
 from lab import UdpStream, ping_first_reply, wait_until
 from lab.netns import pids
-from party import connect, direct_both, peer_of, start_party
+from party import address_of, connect, connected, direct_both, peer_of, start_party
 
 OTHERS = ("control", "nat", "metrics", "browser", "api")
 BACK_S = 30
@@ -30,16 +30,6 @@ def two(lab, direct=True):
     if direct:
         wait_until(lambda: direct_both(a, b), BACK_S, "both direct")
     return server, relay, a, b
-
-
-def connected(*members):
-    """Does each have a session with every other one?"""
-    return all([peer["state"] for peer in member.lanrage("peers")] == ["connected"] * (len(members) - 1)
-               for member in members)
-
-
-def address_of(member):
-    return member.lanrage("status")["self"]["virtual_ip"]
 
 
 def service(member, name):

@@ -19,9 +19,9 @@ import pytest
 from lab.programs import wait_until
 from middleman import (ADDRESS, CHANGE, GENERATION, IDENTITY, KEY, LEASE, LEFT, MEMBERS, NUMBER, PARTY_ID, SEALED, WHOLE,
                        Middleman, stranger, with_fields)
-from party import connect, join
-from rendezvous_wire import (ANNOUNCE, DONE, ERROR, GENERATIONS, GET_INVITE, INVITE, JOIN_PARTY, PARTY, PUT_INVITE,
-                             RENEW, RESUME, WELCOME, decode, encode)
+from party import connect, connected_to, join, log_of, uapi_get
+from rendezvous_wire import (ANNOUNCE, ERROR, GENERATIONS, INVITE, PARTY, PUT_INVITE, RENEW, RESUME, WELCOME, decode,
+                             encode)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -63,7 +63,7 @@ class Liar:
     def settled(self):
         """Waits until all are connected at the server and to each other."""
         for name, member in self.members.items():
-            wait_until(lambda: together(member, len(self.members) - 1), SOON_S, f"{name} reaches the others")
+            wait_until(lambda: connected_to(member, len(self.members) - 1), SOON_S, f"{name} reaches the others")
             wait_until(lambda: self.line(name).open, SOON_S, f"{name} is at the server")
 
     def unharmed(self):
@@ -82,11 +82,11 @@ class Liar:
 
     def listen(self):
         """named() counts from here on."""
-        self.marks = {name: len(control_log(member)) for name, member in self.members.items()}
+        self.marks = {name: len(log_of(member, "control")) for name, member in self.members.items()}
 
     def said(self, name, words):
         """Lines of the control service's log with these words (a regular expression), since listen()."""
-        return [line for line in control_log(self.members[name])[self.marks.get(name, 0):].splitlines()
+        return [line for line in log_of(self.members[name], "control")[self.marks.get(name, 0):].splitlines()
                 if re.search(words, line)]
 
     def named_once(self, name, words, timeout=SOON_S):
@@ -94,24 +94,9 @@ class Liar:
         assert len(self.said(name, words)) == 1, self.said(name, words)
 
 
-def together(member, n):
-    return [peer["state"] for peer in member.lanrage("peers")] == ["connected"] * n
-
-
-def control_log(member):
-    with open(f"{member.run_dir}/logs/control.log", errors="replace") as file:
-        return file.read()
-
-
 def data_plane_keys(member):
     """The peers of the interface, as `wg show` would list them, in hex; relays are none."""
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.connect(f"{member.run_dir}/wireguard/lanrage0.sock")
-        sock.sendall(b"get=1\n\n")
-        text = b""
-        while not text.endswith(b"\n\n"):
-            text += sock.recv(65536)
-    return sorted(line.split("=")[1] for line in text.decode().splitlines() if line.startswith("public_key="))
+    return sorted(line.split("=")[1] for line in uapi_get(member).splitlines() if line.startswith("public_key="))
 
 
 def add_to_pictures(line, member):
@@ -377,18 +362,18 @@ def test_joining_another_party(liar):
                      if PARTY in frame else [frame])
     assert "no usable address" in refusal(dora, "join", liar.code)
     line.down.clear()
-    log = control_log(dora)
+    log = log_of(dora, "control")
     assert log.count("its invite for a code is not one for that code") == 1
     assert log.count("speaks of a party that this machine is not in") == 1
     assert dora.lanrage("status")["party"] is None
 
     join(dora, liar.code, "dora")
-    wait_until(lambda: together(dora, 4), SOON_S, "dora reaches all of them")
+    wait_until(lambda: connected_to(dora, 4), SOON_S, "dora reaches all of them")
     dora.lanrage("leave", json=False)
     for member in (dora, eve):
         assert all(state["restarts"] == 0 for state in member.lanrage("status")["services"].values())
     for name, member in liar.members.items():
-        wait_until(lambda: together(member, 3), SOON_S, f"{name} without dora")
+        wait_until(lambda: connected_to(member, 3), SOON_S, f"{name} without dora")
 
 
 def test_a_login_for_another_server(liar):
@@ -410,7 +395,7 @@ def test_a_login_for_another_server(liar):
         answers = [decode(decode(payload)[ERROR][0]) for payload in line.heard if ERROR in decode(payload)]
         assert answers and all(answer[1] == [3] for answer in answers), "bad signature"
         words = answers[0].get(2, [b"signature"])[0].decode()
-        assert sum(words in said for said in control_log(member).splitlines()) == 1, control_log(member)
+        assert sum(words in said for said in log_of(member, "control").splitlines()) == 1, log_of(member, "control")
         assert all(state["restarts"] == 0 for state in member.lanrage("status")["services"].values())
         middle.close()
         member.stop_lanraged()

@@ -21,8 +21,8 @@ import pytest
 
 from lab import udp_exchange, wait_until
 from middleman import Middleman
-from party import join, peer_of
-from rendezvous_wire import ANNOUNCE, Client, encode
+from party import join, peer_of, together
+from rendezvous_wire import ANNOUNCE, Client
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -115,7 +115,7 @@ class World:
         for name, member in (("ana", ana), ("ben", ben)):
             join(member, self.codes[0], MEMBERS[name])
         self.addresses = {name: member.lanrage("status")["self"]["virtual_ip"] for name, member in self.members.items()}
-        self.together(host, ana, ben)
+        together(host, ana, ben)
         self.run_a_game(host)
         for member in (ana, ben):
             wait_until(lambda: [server["name"] for server in member.lanrage("servers")] == [GAME], SOON_S, "the game")
@@ -127,13 +127,7 @@ class World:
         wait_until(lambda: ben.lanrage("status")["party"] is None, SOON_S, "ben knows")
         self.codes.append(host.lanrage("invite")["code"])
         join(ben, self.codes[-1], MEMBERS["ben"])
-        self.together(host, ana, ben)
-
-    @staticmethod
-    def together(*members):
-        for member in members:
-            wait_until(lambda: [peer["state"] for peer in member.lanrage("peers")] == ["connected"] * (len(members) - 1),
-                       SOON_S, f"{member.name} reaches the others")
+        together(host, ana, ben)
 
     @staticmethod
     def run_a_game(member):

@@ -7,16 +7,9 @@ import time
 import pytest
 
 from lab import UdpStream, wait_until
-from party import connect, join, start_party
+from party import connect, join, start_party, together
 
 TOGETHER_S = 30
-
-
-def together(*members):
-    """Waits until each of them is connected to all the others."""
-    for member in members:
-        wait_until(lambda: [p["state"] for p in member.lanrage("peers")] == ["connected"] * (len(members) - 1),
-                   TOGETHER_S, f"{member.name} reaches the others")
 
 
 def four(lab):

@@ -11,7 +11,6 @@ import contextlib
 import http.client
 import json
 import os
-import pwd
 import random
 import re
 import socket

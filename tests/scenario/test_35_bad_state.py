@@ -16,12 +16,11 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import time
 
 import pytest
 
 from lab import UdpStream, ping_first_reply, wait_until
-from party import connect, join, start_party
+from party import address_of, connect, connected as all_connected, join, log_of, start_party
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -40,12 +39,7 @@ def friends(lab):
 
 def connected(*members):
     with contextlib.suppress(RuntimeError):
-        return all([peer["state"] for peer in member.lanrage("peers")] == ["connected"] * (len(members) - 1)
-                   for member in members)
-
-
-def address_of(host):
-    return host.lanrage("status")["self"]["virtual_ip"]
+        return all_connected(*members)
 
 
 def launcher(host, *more, **folders):
@@ -61,11 +55,6 @@ def refused(host, command, status=1, timeout=30):
     assert done.returncode == status, said
     print(said.strip())
     return said
-
-
-def log_of(host, service):
-    with open(f"{host.run_dir}/logs/{service}.log", errors="replace") as file:
-        return file.read()
 
 
 # ---- what others have

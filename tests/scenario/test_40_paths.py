@@ -4,18 +4,15 @@
                               ├─ internet ──┤              20 ms one way between any two
     b - NAT(port-restricted) ─┘             └─ relay
 """
-import itertools
 import signal
 import time
 
 import pytest
 
-from lab import UdpStream, wait_until
-from party import connect, direct_both, peer_of, start_party
+from lab import wait_until
+from party import HANG_S, all_by, connect, direct_both, peer_of, start_party, stream
 
 SOON_S = 60
-HANG_S = 5      # a gap longer than this is no gap but the end of the game
-_ports = itertools.count(5000)
 
 
 def friends(lab, doubling=None, **router):
@@ -31,19 +28,7 @@ def friends(lab, doubling=None, **router):
 
 
 def relayed_both(a, b):
-    return all(peer["path"] == "relay" and peer["state"] == "connected" for host in (a, b) for peer in host.lanrage("peers"))
-
-
-def stream(a, b, size=64, pps=100):
-    """Packets from a to b, which sends each back."""
-    return UdpStream(a, b, address=b.lanrage("status")["self"]["virtual_ip"], port=next(_ports), size=size, pps=pps)
-
-
-def gap_at(result, when):
-    """The time from `when` to the first answer to a packet sent after that."""
-    answered = [at for number, at in result.answers if result.sent_times[number] >= when]
-    assert answered, "nothing came back any more"
-    return min(answered) - when
+    return all_by("relay", a, b)
 
 
 @pytest.mark.parametrize("doubling", ("auto", "on", "off"))
@@ -62,7 +47,7 @@ def test_black_hole(lab, doubling, way):
         wait_until(lambda: direct_both(a, b), SOON_S, "both direct again")
         direct = time.monotonic() - healed
         time.sleep(0.5)
-    gap = gap_at(playing.result, cut)
+    gap = playing.result.gap_at(cut)
     print(f"{doubling} {way}: back after {gap:.3f} s, lost {playing.result.lost}, direct again after {direct:.2f} s")
     assert gap < HANG_S
     assert playing.result.duplicates == 0
@@ -82,8 +67,8 @@ def test_long_packets_are_swallowed(lab):
         assert relayed_both(a, b)
         lab.unblock_udp(a, b)
         wait_until(lambda: direct_both(a, b), SOON_S, "both direct again")
-    print(f"left by {left - cut:.2f} s; back after {gap_at(playing.result, cut):.3f} s")
-    assert gap_at(playing.result, cut) < HANG_S
+    print(f"left by {left - cut:.2f} s; back after {playing.result.gap_at(cut):.3f} s")
+    assert playing.result.gap_at(cut) < HANG_S
     assert "loses long packets" in a.lanrage("logs", "dataplane", json=False)
 
 
@@ -121,7 +106,7 @@ def test_relay_dies(lab):
         killed = time.monotonic()
         used.stop("lanrage-relay", sig=signal.SIGKILL)
         time.sleep(4)
-    gap = gap_at(playing.result, killed)
+    gap = playing.result.gap_at(killed)
     print(f"back after {gap:.3f} s")
     assert gap < HANG_S
 
@@ -138,7 +123,7 @@ def test_address_changes(lab):
             a.lanrage("invite")     # the server, too, is reached from the new address
             time.sleep(1.5)
             wait_until(lambda: direct_both(a, b), SOON_S, "both direct again")
-        gap = gap_at(playing.result, moved)
+        gap = playing.result.gap_at(moved)
         print(f"{who.name} moved: back after {gap:.3f} s, lost {playing.result.lost}")
         assert gap < HANG_S
 
@@ -152,7 +137,7 @@ def test_router_restarts(lab):
         moved = time.monotonic()
         time.sleep(3)
         wait_until(lambda: direct_both(a, b), SOON_S, "both direct again")
-    gap = gap_at(playing.result, moved)
+    gap = playing.result.gap_at(moved)
     print(f"back after {gap:.3f} s, lost {playing.result.lost}")
     assert gap < HANG_S
 

@@ -12,7 +12,7 @@ import pytest
 
 from lab import UdpStream, wait_until
 from lab.programs import with_port
-from party import Member, connect, direct_both, join, peer_of, start_party
+from party import Member, connect, direct_both, join, peer_of
 from wrong_clock import shift_clock
 
 SOON_S = 40

@@ -16,19 +16,17 @@ import time
 
 import pytest
 
-from lab import UdpStream, wait_until
+from lab import wait_until
 from lab.wire import build_dir
-from party import connect, peer_of
+from party import HANG_S, connect, peer_of, stream
 
 SOON_S = 90
-HANG_S = 5      # a gap longer than this is no gap but the end of the game
 NEAR_MS = 5
 KEPT = 0.2      # what another relay must be better by to take the place of one in use
 MEASURE_S = 8
 PLACES = 15     # 105 pairs
 FARTHEST_MS = 50
 TOOL = os.path.join(build_dir(), "tests", "relay-pairs")
-_ports = itertools.count(6000)
 
 
 class World:
@@ -110,18 +108,6 @@ def everybody_is_well_met(world, relays, what, kept=0.0):
     print(f"{what}: after {time.monotonic() - started:.1f} s")
 
 
-def stream(one, other):
-    """100 packets a second to the other, which sends each back."""
-    return UdpStream(one, other, address=other.lanrage("status")["self"]["virtual_ip"], port=next(_ports), pps=100)
-
-
-def gap_at(result, when):
-    """The time from `when` to the first answer to a packet sent after that."""
-    answered = [at for number, at in result.answers if result.sent_times[number] >= when]
-    assert answered, "nothing came back any more"
-    return min(answered) - when
-
-
 def test_hundred_pairs(world):
     """Fifteen places measure the relays and choose for each pair of them: both ends alike, and near the best."""
     endpoints = [f"{relay.addr4}:51820" for relay in world.relays]
@@ -158,8 +144,8 @@ def test_relay_is_killed_and_comes_back(world):
         used.stop("lanrage-relay", sig=signal.SIGKILL)
         time.sleep(3)
         everybody_is_well_met(world, rest, "everybody over the best that is left")
-    print(f"{used.name} killed: back after {gap_at(playing.result, killed):.3f} s, lost {playing.result.lost}")
-    assert gap_at(playing.result, killed) < HANG_S
+    print(f"{used.name} killed: back after {playing.result.gap_at(killed):.3f} s, lost {playing.result.lost}")
+    assert playing.result.gap_at(killed) < HANG_S
     used.start_relay(world.url)
     everybody_is_well_met(world, world.relays, f"{used.name} is used again", KEPT)
 
