@@ -295,10 +295,13 @@ static void set_sync(struct sqlite_store *store, bool full)
 	store->sync_full = full;
 }
 
-static int begin(struct sqlite_store *store)
+/* durable: kept through a power cut once finish() returned 0. The outermost decides. */
+static int begin(struct sqlite_store *store, bool durable)
 {
-	int result = run(store, use(store, store->depth ? SAVEPOINT : BEGIN));
+	int result;
 
+	set_sync(store, durable);
+	result = run(store, use(store, store->depth ? SAVEPOINT : BEGIN));
 	if (result == 0)
 		store->depth++;
 	return result;
@@ -642,10 +645,8 @@ static int create_inside(struct sqlite_store *store, const struct store_party *p
 static int create_party(struct store *store, const struct store_party *party,
 			const uint8_t *wireguard_key, uint64_t now_s)
 {
-	int result;
+	int result = begin(self(store), true);
 
-	set_sync(self(store), true);
-	result = begin(self(store));
 	if (result < 0)
 		return result;
 	return finish(self(store), create_inside(self(store), party, wireguard_key, now_s));
@@ -719,10 +720,8 @@ static int join_inside(struct sqlite_store *store, const uint8_t *party_id, cons
 static int join(struct store *store, const uint8_t *party_id, const uint8_t *identity,
 		const uint8_t *wireguard_key, const uint8_t *invite_key, uint64_t now_s)
 {
-	int result;
+	int result = begin(self(store), true);
 
-	set_sync(self(store), true);
-	result = begin(self(store));
 	if (result < 0)
 		return result;
 	return finish(self(store), join_inside(self(store), party_id, identity, wireguard_key,
@@ -774,10 +773,8 @@ static int leave_inside(struct sqlite_store *store, const uint8_t *party_id,
 static int leave(struct store *store, const uint8_t *party_id, const uint8_t *identity,
 		 uint64_t now_s)
 {
-	int result;
+	int result = begin(self(store), true);
 
-	set_sync(self(store), true);
-	result = begin(self(store));
 	if (result < 0)
 		return result;
 	return finish(self(store), leave_inside(self(store), party_id, identity, now_s));
@@ -800,10 +797,8 @@ static int announce_inside(struct sqlite_store *store, const uint8_t *party_id,
 static int announce(struct store *store, const uint8_t *party_id, const uint8_t *identity,
 		    const struct rendezvous_bytes *sealed)
 {
-	int result;
+	int result = begin(self(store), true);
 
-	set_sync(self(store), true);
-	result = begin(self(store));
 	if (result < 0)
 		return result;
 	return finish(self(store), announce_inside(self(store), party_id, identity, sealed));
@@ -830,8 +825,7 @@ static int set_online(struct store *store, const uint8_t *party_id, const uint8_
 		return result;
 	if (member.online == online)
 		return 0;
-	set_sync(self(store), false);
-	result = begin(self(store));
+	result = begin(self(store), false);
 	if (result == 0)
 		result =
 			finish(self(store), online_inside(self(store), party_id, identity, online));
@@ -871,10 +865,8 @@ static int put_invite_inside(struct sqlite_store *store, const struct store_invi
 
 static int put_invite(struct store *store, const struct store_invite *invite, uint64_t now_s)
 {
-	int result;
+	int result = begin(self(store), true);
 
-	set_sync(self(store), true);
-	result = begin(self(store));
 	if (result < 0)
 		return result;
 	return finish(self(store), put_invite_inside(self(store), invite, now_s));
@@ -942,10 +934,8 @@ static int put_shares_inside(struct sqlite_store *store, const uint8_t *party_id
 static int put_shares(struct store *store, const uint8_t *party_id, uint32_t generation,
 		      const struct rendezvous_share *shares, size_t n)
 {
-	int result;
+	int result = begin(self(store), true);
 
-	set_sync(self(store), true);
-	result = begin(self(store));
 	if (result < 0)
 		return result;
 	return finish(self(store), put_shares_inside(self(store), party_id, generation, shares, n));
@@ -1082,8 +1072,7 @@ static int renew(struct store *store, const uint8_t *party_id,
 		result = -EINVAL;
 	if (result < 0)
 		return result;
-	set_sync(self(store), true);
-	result = begin(self(store));
+	result = begin(self(store), true);
 	if (result == 0)
 		result = finish(self(store), renew_inside(self(store), party_id, record, now_s));
 	return result < 0 ? result : 1;
@@ -1175,10 +1164,8 @@ static int move_lease_inside(struct sqlite_store *store, const uint8_t *party_id
 static int move_lease(struct store *store, const uint8_t *party_id, const uint8_t *identity,
 		      uint64_t now_s)
 {
-	int result;
+	int result = begin(self(store), true);
 
-	set_sync(self(store), true);
-	result = begin(self(store));
 	if (result < 0)
 		return result;
 	return finish(self(store), move_lease_inside(self(store), party_id, identity, now_s));
@@ -1257,8 +1244,7 @@ static int adopt(struct store *store, const struct server_party *party)
 		return result;
 	if (!leases_are_sound(party))
 		return -EINVAL;
-	set_sync(self(store), true);
-	result = begin(self(store));
+	result = begin(self(store), true);
 	if (result < 0)
 		return result;
 	return finish(self(store), adopt_inside(self(store), party));
@@ -1289,7 +1275,7 @@ static int sweep_inside(struct sqlite_store *store, uint64_t now_s)
 
 static int sweep(struct store *store, uint64_t now_s)
 {
-	int result = begin(self(store));
+	int result = begin(self(store), false);
 
 	if (result < 0)
 		return result;
@@ -1477,7 +1463,7 @@ static int open_file(struct sqlite_store *store, const char *path, struct error 
 /* Nobody is logged in at a server that has just started; each is one change of its party. */
 static int all_offline(struct sqlite_store *store)
 {
-	int result = begin(store);
+	int result = begin(store, true);
 
 	if (result < 0)
 		return result;
