@@ -11,32 +11,16 @@ static uint64_t now_s(void)
 	return clock_wall_us() / CLOCK_SECOND;
 }
 
-/* Answers itself when the session is not the party's host. */
-static bool is_host(struct session *session, const struct rendezvous_client_frame *frame)
-{
-	struct store *store = session->server->store;
-	struct store_party party;
-	int result = store->operations->get_party(store, frame->party_id, &party);
-
-	if (result < 0) {
-		session_send_failure(session, frame->request_id, result);
-		return false;
-	}
-	if (memcmp(party.host, session->identity, sizeof(party.host)) == 0)
-		return true;
-	session_send_error(session, frame->request_id, RENDEZVOUS_ERROR_NOT_THE_HOST, NULL);
-	return false;
-}
-
 void invites_put(struct session *session, const struct rendezvous_client_frame *frame)
 {
 	struct store *store = session->server->store;
 	struct store_invite invite = {.sealed = frame->put_invite.sealed, /* borrowed */
 				      .expires_s = frame->put_invite.expires_s,
 				      .uses = frame->put_invite.uses};
+	struct store_party party;
 	int result;
 
-	if (!is_host(session, frame))
+	if (!session_is_host(session, frame, &party))
 		return;
 	if (invite.expires_s <= now_s() || invite.expires_s > INT64_MAX) {
 		session_send_error(session, frame->request_id, RENDEZVOUS_ERROR_MALFORMED,
@@ -97,9 +81,10 @@ void invites_get(struct session *session, const struct rendezvous_client_frame *
 void invites_revoke(struct session *session, const struct rendezvous_client_frame *frame)
 {
 	struct store *store = session->server->store;
+	struct store_party party;
 	int result;
 
-	if (!is_host(session, frame))
+	if (!session_is_host(session, frame, &party))
 		return;
 	result = store->operations->revoke_invite(store, frame->party_id,
 						  frame->revoke_invite.lookup_id);

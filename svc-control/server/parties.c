@@ -204,16 +204,6 @@ static void answer_with_party(struct session *session, const struct rendezvous_c
 		start_picture(session, frame->request_id, &party, 0);
 }
 
-static bool source_is_allowed(struct session *session, enum limits_kind kind, uint64_t request_id)
-{
-	uint64_t wait = limits_take(session->server->limits, kind,
-				    connection_source(session->connection), clock_now_us());
-
-	if (wait)
-		session_send_wait(session, request_id, wait);
-	return wait == 0;
-}
-
 void parties_create(struct session *session, const struct rendezvous_client_frame *frame)
 {
 	struct server *server = session->server;
@@ -228,7 +218,7 @@ void parties_create(struct session *session, const struct rendezvous_client_fram
 		return;
 	}
 	if (!picture_is_allowed(session, frame->request_id) ||
-	    !source_is_allowed(session, LIMITS_CREATE, frame->request_id))
+	    !session_source_is_allowed(session, LIMITS_CREATE, frame->request_id))
 		return;
 	memcpy(party.id, frame->party_id, sizeof(party.id));
 	memcpy(party.host, session->identity, sizeof(party.host));
@@ -262,7 +252,7 @@ void parties_join(struct session *session, const struct rendezvous_client_frame 
 	int result;
 
 	if (!picture_is_allowed(session, frame->request_id) ||
-	    !source_is_allowed(session, LIMITS_JOIN, frame->request_id))
+	    !session_source_is_allowed(session, LIMITS_JOIN, frame->request_id))
 		return;
 	if (invite_key && !join_signature_is_good(session, frame)) {
 		session_send_error(session, frame->request_id, RENDEZVOUS_ERROR_BAD_SIGNATURE,
@@ -346,11 +336,12 @@ void parties_resume(struct session *session, const struct rendezvous_client_fram
 	if (!picture_is_allowed(session, frame->request_id))
 		return;
 	result = stored(server)->get_party(server->store, frame->party_id, &party);
-	if (result == 0)
+	if (result == 0) {
 		result = stored(server)->get_member(server->store, frame->party_id,
 						    session->identity, &member);
-	if (result == -ENOENT)
-		result = not_there(server, frame->party_id);
+		if (result == -ENOENT)
+			result = -EACCES;
+	}
 	if (result < 0) {
 		session_send_failure(session, frame->request_id, result);
 		return;

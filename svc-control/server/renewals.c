@@ -49,22 +49,18 @@ void renewals_put_shares(struct session *session, const struct rendezvous_client
 {
 	struct store *store = session->server->store;
 	struct store_party party;
-	int result = stored(session)->get_party(store, frame->party_id, &party);
+	int result;
 
-	if (result == 0 && memcmp(party.host, session->identity, sizeof(party.host)) != 0) {
-		session_send_error(session, frame->request_id, RENDEZVOUS_ERROR_NOT_THE_HOST, NULL);
+	if (!session_is_host(session, frame, &party))
 		return;
-	}
-	if (result == 0 && frame->put_shares.generation != party.generation &&
+	if (frame->put_shares.generation != party.generation &&
 	    frame->put_shares.generation != party.generation + 1) {
 		session_send_error(session, frame->request_id, RENDEZVOUS_ERROR_MALFORMED,
 				   "the shares are of another generation");
 		return;
 	}
-	if (result == 0)
-		result = stored(session)->put_shares(
-			store, frame->party_id, frame->put_shares.generation,
-			frame->put_shares.shares, frame->put_shares.n_shares);
+	result = stored(session)->put_shares(store, frame->party_id, frame->put_shares.generation,
+					     frame->put_shares.shares, frame->put_shares.n_shares);
 	if (result < 0)
 		session_send_failure(session, frame->request_id, result);
 	else
@@ -167,14 +163,10 @@ void renewals_renew(struct session *session, const struct rendezvous_client_fram
 void renewals_move_lease(struct session *session, const struct rendezvous_client_frame *frame)
 {
 	struct server *server = session->server;
-	uint64_t wait = limits_take(server->limits, LIMITS_JOIN,
-				    connection_source(session->connection), clock_now_us());
 	int result;
 
-	if (wait) {
-		session_send_wait(session, frame->request_id, wait);
+	if (!session_source_is_allowed(session, LIMITS_JOIN, frame->request_id))
 		return;
-	}
 	result = stored(session)->move_lease(server->store, frame->party_id, session->identity,
 					     now_s());
 	if (result == -ENOENT)

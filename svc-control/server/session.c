@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "svc-control/server/parties.h"
 
@@ -129,4 +130,30 @@ void session_send_failure(struct session *session, uint64_t request_id, int resu
 	default: break;
 	}
 	session_send_error(session, request_id, code, text);
+}
+
+bool session_source_is_allowed(struct session *session, enum limits_kind kind, uint64_t request_id)
+{
+	uint64_t wait = limits_take(session->server->limits, kind,
+				    connection_source(session->connection), clock_now_us());
+
+	if (wait)
+		session_send_wait(session, request_id, wait);
+	return wait == 0;
+}
+
+bool session_is_host(struct session *session, const struct rendezvous_client_frame *frame,
+		     struct store_party *party)
+{
+	struct store *store = session->server->store;
+	int result = store->operations->get_party(store, frame->party_id, party);
+
+	if (result < 0) {
+		session_send_failure(session, frame->request_id, result);
+		return false;
+	}
+	if (memcmp(party->host, session->identity, sizeof(party->host)) == 0)
+		return true;
+	session_send_error(session, frame->request_id, RENDEZVOUS_ERROR_NOT_THE_HOST, NULL);
+	return false;
 }

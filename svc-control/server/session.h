@@ -80,4 +80,10 @@ void session_send_wait(struct session *session, uint64_t request_id, uint64_t wa
 /* Turns a store's negative errno into an answer. */
 void session_send_failure(struct session *session, uint64_t request_id, int result);
 
+/* Both answer the request themselves when they return false. */
+bool session_source_is_allowed(struct session *session, enum limits_kind kind, uint64_t request_id);
+/* Of the party that the frame names, which is read into *party. */
+bool session_is_host(struct session *session, const struct rendezvous_client_frame *frame,
+		     struct store_party *party);
+
 #endif
