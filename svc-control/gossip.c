@@ -57,7 +57,7 @@ static struct party_member *gossip_next(struct control *control, size_t *at)
 	while (party->settled && *at < party->n_members) {
 		struct party_member *member = &party->members[(*at)++];
 
-		if (member->announced && memcmp(member->known.identity, party->identity, 32) != 0)
+		if (party_member_counts(party, member))
 			return member;
 	}
 	return NULL;
@@ -366,7 +366,7 @@ static void gossip_took(void *data, const struct error *error, const uint8_t *bo
 	struct gossip *gossip = &control->gossip;
 	struct dataplane_notes notes;
 	struct gossip_note note;
-	bool more = false;
+	bool more;
 
 	gossip->taking = false;
 	if (error || dataplane_notes_decode(&notes, body, length) < 0)
@@ -374,12 +374,12 @@ static void gossip_took(void *data, const struct error *error, const uint8_t *bo
 	gossip->instance = notes.instance;
 	for (size_t i = 0; i < notes.n_notes; i++) {
 		gossip->after = notes.notes[i].id;
-		more = true;
 		if (gossip_unpack(&note, notes.notes[i].bytes, notes.notes[i].length) == 0)
 			gossip_hear(control, notes.notes[i].public_key, &note);
 		sodium_memzero(&note, sizeof(note));
 	}
-	if (notes.n_notes == 0)
+	more = notes.n_notes > 0;
+	if (!more)
 		gossip->after = 0;
 	dataplane_notes_clear(&notes);
 	if (more || gossip->again)

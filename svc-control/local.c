@@ -87,13 +87,10 @@ static int local_open_engine(struct control *control, struct error *error)
 	return r;
 }
 
-/* All leases as this member knows them; the caller frees the members. */
-static int local_describe_party(const struct party *party, struct server_party *out)
+/* All leases as this member knows them; members has room for each, and out borrows it. */
+static void local_describe_party(const struct party *party, struct rendezvous_member *members,
+				 struct server_party *out)
 {
-	struct rendezvous_member *members = calloc(party->n_members + 1, sizeof(*members));
-
-	if (!members)
-		return -ENOMEM;
 	memset(out, 0, sizeof(*out));
 	memcpy(out->id, party->record.trust.party_id, sizeof(out->id));
 	memcpy(out->host, party->record.trust.host, sizeof(out->host));
@@ -115,21 +112,23 @@ static int local_describe_party(const struct party *party, struct server_party *
 		to->address = known->address;
 		out->n_members++;
 	}
-	return 0;
 }
 
 static void local_adopt(struct control *control)
 {
-	struct server_party party;
-	int r = local_describe_party(&control->party, &party);
+	const struct party *party = &control->party;
+	struct rendezvous_member *members = calloc(party->n_members + 1, sizeof(*members));
+	struct server_party described;
+	int r = -ENOMEM;
 
-	if (r == 0)
-		r = server_adopt(control->local.engine, &party);
+	if (members) {
+		local_describe_party(party, members, &described);
+		r = server_adopt(control->local.engine, &described);
+	}
 	if (r < 0)
-		log_err("party %s: cannot be met at this machine: %s", control->party.record.name,
+		log_err("party %s: cannot be met at this machine: %s", party->record.name,
 			strerror(-r));
-	else
-		free((void *)(uintptr_t)party.members);
+	free(members);
 }
 
 static void local_url(const struct control *control, char url[CONTROL_URL_MAX])

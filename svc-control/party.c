@@ -811,6 +811,12 @@ int party_renew(struct party *party, const struct rendezvous_generation *record)
 	return 0;
 }
 
+static bool party_needs_voucher(const struct party *party)
+{
+	return party->joined && !party_is_host(party) && !party->record.has_proof &&
+	       !party->record.has_voucher;
+}
+
 bool party_take_key(struct party *party, const uint8_t key[32], const uint8_t *voucher)
 {
 	struct announcement_trust *trust = &party->record.trust;
@@ -847,15 +853,14 @@ const struct rendezvous_generation *party_records(const struct party *party, uin
 	return NULL;
 }
 
-bool party_needs_voucher(const struct party *party)
-{
-	return party->joined && !party_is_host(party) && !party->record.has_proof &&
-	       !party->record.has_voucher;
-}
-
 bool party_can_announce(const struct party *party)
 {
 	return party->joined && party->record.trust.has_key && !party_needs_voucher(party);
+}
+
+bool party_member_counts(const struct party *party, const struct party_member *member)
+{
+	return member->announced && !is_self(party, member);
 }
 
 const struct party_member *party_successor(const struct party *party)
@@ -865,7 +870,7 @@ const struct party_member *party_successor(const struct party *party)
 	for (size_t i = 0; i < party->n_members; i++) {
 		const struct party_member *member = &party->members[i];
 
-		if (member->announced && !is_self(party, member) &&
+		if (party_member_counts(party, member) &&
 		    (!first || member->known.lease < first->known.lease))
 			first = member;
 	}
@@ -998,12 +1003,6 @@ void party_fill_announcement(const struct party *party, struct announcement *ann
 	announcement->proof = party->record.proof;
 	announcement->has_voucher = party->record.has_voucher;
 	memcpy(announcement->voucher, party->record.voucher, sizeof(announcement->voucher));
-}
-
-/* A member that nat and dataplane may hear of: present, believed, and somebody else. */
-static bool party_member_counts(const struct party *party, const struct party_member *member)
-{
-	return member->announced && !is_self(party, member);
 }
 
 int party_fill_dataplane(const struct party *party, struct dataplane_party *desired)

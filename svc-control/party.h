@@ -124,7 +124,8 @@ const struct rendezvous_generation *party_records(const struct party *party, uin
 						  size_t *n);
 /* Has the key, and something to prove that it belongs here. */
 bool party_can_announce(const struct party *party);
-bool party_needs_voucher(const struct party *party);
+/* One that nat and dataplane may hear of: present, believed, and somebody else. */
+bool party_member_counts(const struct party *party, const struct party_member *member);
 /* Among the others that are members, the one of longest standing. NULL: there is none. */
 const struct party_member *party_successor(const struct party *party);
 

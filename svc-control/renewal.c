@@ -56,7 +56,7 @@ static void renewal_put_shares(struct control *control, uint32_t generation,
 	for (size_t i = 0; i < party->n_members; i++) {
 		const struct party_member *member = &party->members[i];
 
-		if (member->announced && !is_own(control, member->known.identity) &&
+		if (party_member_counts(party, member) &&
 		    memcmp(member->known.identity, removed, 32) != 0 &&
 		    renewal_fill_share(control, generation, party_key, member,
 				       &shares[frame.put_shares.n_shares]))
@@ -245,7 +245,6 @@ static void renewal_take_over(void *data)
 void renewal_kick(struct control *control, struct bus_call *call, const struct control_kick *kick)
 {
 	const struct party_member *member = party_member(&control->party, kick->identity);
-	struct rendezvous_generation last;
 	uint8_t key[DATAPLANE_KEY_SIZE];
 	const struct rendezvous_generation *records;
 	size_t n;
@@ -277,10 +276,8 @@ void renewal_kick(struct control *control, struct bus_call *call, const struct c
 		return;
 	}
 	records = party_records(&control->party, control->party.record.trust.generation - 1, &n);
-	if (n) {
-		last = *records;
-		gossip_dismiss(control, key, &last);
-	}
+	if (n)
+		gossip_dismiss(control, key, records);
 	operation_answer(control, NULL, 0);
 }
 

@@ -71,19 +71,14 @@ static void on_server_state(void *data, enum control_server_state state, const c
 
 static void control_resume_again(void *data)
 {
-	struct control *control = data;
-
-	control->resume_waits = false;
-	control_resume(control);
+	control_resume(data);
 }
 
 static void control_resume_later(struct control *control)
 {
-	if (control->resume_waits)
-		return;
-	control->resume_waits = true;
-	loop_timer_start(&control->loop, &control->resume_timer, RESUME_RETRY_MS, 0,
-			 control_resume_again, control);
+	if (!loop_timer_active(&control->resume_timer))
+		loop_timer_start(&control->loop, &control->resume_timer, RESUME_RETRY_MS, 0,
+				 control_resume_again, control);
 }
 
 static void control_resumed(void *data, const struct error *error,
@@ -135,10 +130,7 @@ static void control_ask_lease(struct control *control);
 
 static void control_ask_lease_again(void *data)
 {
-	struct control *control = data;
-
-	control->lease_asked = false;
-	control_ask_lease(control);
+	control_ask_lease(data);
 }
 
 static void control_asked_lease(void *data, const struct error *error,
@@ -157,16 +149,16 @@ static void control_ask_lease(struct control *control)
 {
 	struct rendezvous_client_frame frame = {.type = RENDEZVOUS_MOVE_LEASE};
 
-	if (!control->party.settled || party_self(&control->party) || control->lease_asked ||
+	if (!control->party.settled || party_self(&control->party) ||
+	    loop_timer_active(&control->lease_timer) ||
 	    rendezvous_state(control->rendezvous) != CONTROL_SERVER_CONNECTED)
 		return;
-	control->lease_asked = true;
+	loop_timer_start(&control->loop, &control->lease_timer, LEASE_RETRY_MS, 0,
+			 control_ask_lease_again, control);
 	log_notice("party %s: the own address is another member's; asking for a new one",
 		   control->party.record.name);
 	memcpy(frame.party_id, control->party.record.trust.party_id, sizeof(frame.party_id));
 	rendezvous_request(control->rendezvous, &frame, control_asked_lease, control);
-	loop_timer_start(&control->loop, &control->lease_timer, LEASE_RETRY_MS, 0,
-			 control_ask_lease_again, control);
 }
 
 void control_party_changed(struct control *control, unsigned changed)

@@ -58,10 +58,8 @@ struct control {
 	struct loop_timer wireguard_timer;
 	uint64_t session_us; /* when the last session with the server began */
 	struct loop_timer resume_timer;
-	bool resume_waits; /* for the timer */
 	struct complaint resume_complaint;
-	struct loop_timer lease_timer;
-	bool lease_asked; /* not again before the timer */
+	struct loop_timer lease_timer; /* not again before it ends */
 	struct complaint lease_complaint;
 	struct loop_timer sweep_timer;
 	struct loop_poll keyholder_poll;
