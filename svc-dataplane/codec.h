@@ -33,6 +33,8 @@
 #define DATAPLANE_PATHS_MAX	  48
 #define DATAPLANE_NOTE_MAX	  6144
 #define DATAPLANE_NOTES_MAX	  256 /* in one answer */
+/* rtm_protocol: marks the routes that are ours; of no other daemon in rt_protos. */
+#define DATAPLANE_ROUTE_PROTOCOL 76
 
 #define DATAPLANE_UNKNOWN     UINT32_MAX /* a uint32 measurement nobody made */
 #define DATAPLANE_UNKNOWN_AGE UINT64_MAX /* an age of something that never happened */

@@ -14,12 +14,11 @@
 #include "common/log.h"
 #include "svc-dataplane/engine.h"
 
-#define BUFFER_SIZE    32768
-#define ROUTE_PROTOCOL 76 /* marks the routes that are ours; of no other daemon in rt_protos */
-#define ROUTE_METRIC   5  /* ahead of what network managers use */
-#define ATTRIBUTES     32 /* types beyond are of no interest */
-#define ADDRESSES_MAX  64
-#define ROUTES_MAX     (2 * DATAPLANE_MEMBERS_MAX)
+#define BUFFER_SIZE   32768
+#define ROUTE_METRIC  5	 /* ahead of what network managers use */
+#define ATTRIBUTES    32 /* types beyond are of no interest */
+#define ADDRESSES_MAX 64
+#define ROUTES_MAX    (2 * DATAPLANE_MEMBERS_MAX)
 /* Routes shorter than this are ways to everywhere (a VPN halves the default route): no overlap. */
 #define DEFAULT_BELOW 8
 
@@ -297,7 +296,7 @@ static int routes_each(const struct nlmsghdr *message, void *data)
 	(void)mnl_attr_parse(message, sizeof(*info), keep_attribute, table);
 	to.addr = attribute_addr(table[RTA_DST]);
 	if (attribute_u32(table[RTA_OIF]) == found->index) {
-		if (info->rtm_protocol == ROUTE_PROTOCOL && to.length == 32 &&
+		if (info->rtm_protocol == DATAPLANE_ROUTE_PROTOCOL && to.length == 32 &&
 		    found->n < ROUTES_MAX)
 			found->list[found->n++] = to.addr;
 	} else if (to.length >= DEFAULT_BELOW && !addr_is_none(&found->party.addr) &&
@@ -318,7 +317,7 @@ static int put_route(struct link *link, uint16_t type, const struct addr *to,
 	info->rtm_family = AF_INET;
 	info->rtm_dst_len = 32;
 	info->rtm_table = RT_TABLE_MAIN;
-	info->rtm_protocol = ROUTE_PROTOCOL;
+	info->rtm_protocol = DATAPLANE_ROUTE_PROTOCOL;
 	info->rtm_scope = RT_SCOPE_LINK;
 	info->rtm_type = RTN_UNICAST;
 	mnl_attr_put(message, RTA_DST, 4, to->ip);

@@ -320,7 +320,7 @@ bool path_is_suspect(const struct path *path, uint64_t now_us)
 
 bool path_is_quiet(const struct path *path, uint64_t now_us)
 {
-	return path->peer_active && now_us >= suspect_us(path) &&
+	return path->peer_active && path_is_suspect(path, now_us) &&
 	       probe_window_missed(&path->probes) > 0;
 }
 
@@ -340,7 +340,7 @@ static uint64_t active_interval(const struct path *path, const struct path_pace 
 	if (probe_window_missed(&path->probes) > 0 || pace->alarm)
 		return EVERY_SUSPECT;
 	if (pace->playing)
-		return now_us >= suspect_us(path) ? EVERY_SUSPECT : EVERY_PLAYING;
+		return path_is_suspect(path, now_us) ? EVERY_SUSPECT : EVERY_PLAYING;
 	if (now_us - pace->changed_us < FRESH_US)
 		return EVERY_FRESH;
 	return path->kind == DATAPLANE_PATH_RELAY ? EVERY_IDLE_RELAY : EVERY_IDLE;

@@ -477,10 +477,9 @@ void peer_data(struct peer *peer, uint64_t now_us, const struct addr *from, uint
 		if (path)
 			path_delivered(path, length);
 		deliver(peer, now_us, opened.packet, opened.length);
-	}
-	if (!opened.keepalive && path && peer_is_engine(peer) &&
-	    frame_is(opened.packet, opened.length))
+	} else if (!opened.keepalive && path && peer_is_engine(peer)) {
 		reach_frame(peer, now_us, path, opened.packet, opened.length);
+	}
 	settle(peer, now_us);
 }
 

@@ -7,8 +7,7 @@
 #include <net/if.h>
 #include <string.h>
 
-#define ATTRIBUTES	   16
-#define OUR_ROUTE_PROTOCOL 76 /* of svc-dataplane/interface.c */
+#define ATTRIBUTES 16
 
 static int keep_attribute(const struct nlattr *attribute, void *data)
 {
@@ -97,7 +96,8 @@ static void read_route(struct dump *dump, const struct nlmsghdr *message)
 	const struct nlattr *table[ATTRIBUTES] = {0};
 	uint64_t digest = 0xcbf29ce484222325ull;
 
-	if (!info || info->rtm_table != RT_TABLE_MAIN || info->rtm_protocol == OUR_ROUTE_PROTOCOL)
+	if (!info || info->rtm_table != RT_TABLE_MAIN ||
+	    info->rtm_protocol == DATAPLANE_ROUTE_PROTOCOL)
 		return;
 	mnl_attr_parse(message, sizeof(*info), keep_attribute, table);
 	digest = hash(digest, &info->rtm_family, sizeof(info->rtm_family));
