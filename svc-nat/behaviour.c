@@ -368,15 +368,16 @@ static bool is_answer(const struct behaviour_server *server, const struct stun_m
 /* ---- filtering ---- */
 
 /* One that sees us behind a NAT, and has just done so. */
-static struct behaviour_server *whom_to_test_with(struct behaviour *behaviour, size_t family)
+static const struct behaviour_server *whom_to_test_with(const struct behaviour *behaviour,
+							size_t family)
 {
-	struct filtering *filtering = &behaviour->families[family].filtering;
+	const struct filtering *filtering = &behaviour->families[family].filtering;
 
 	if (filtering_is_under_way(filtering) ||
 	    filtering->epoch == behaviour->families[family].epoch)
 		return NULL;
 	for (size_t i = 0; i < behaviour->n_servers; i++) {
-		struct behaviour_server *server = &behaviour->servers[i];
+		const struct behaviour_server *server = &behaviour->servers[i];
 
 		if (server->primary && in_family(server, family) &&
 		    sees_outside(behaviour, server) && !server->failures)
@@ -677,10 +678,8 @@ enum nat_behaviour behaviour_filtering_overall(const struct behaviour *behaviour
 bool behaviour_is_filtering(const struct behaviour *behaviour)
 {
 	for (size_t family = 0; family < BEHAVIOUR_FAMILIES; family++) {
-		struct behaviour *same = (struct behaviour *)(uintptr_t)behaviour;
-
 		if (filtering_is_under_way(&behaviour->families[family].filtering) ||
-		    whom_to_test_with(same, family))
+		    whom_to_test_with(behaviour, family))
 			return true;
 	}
 	return false;

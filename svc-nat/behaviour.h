@@ -34,7 +34,7 @@
 #include "svc-nat/filtering.h"
 #include "svc-nat/stun.h"
 
-#define BEHAVIOUR_SERVERS_MAX (NAT_STUN_SERVERS_MAX + 2 * NAT_RELAYS_MAX)
+#define BEHAVIOUR_SERVERS_MAX NAT_CHECK_SERVERS_MAX
 #define BEHAVIOUR_TRIES	      6
 #define BEHAVIOUR_FAMILIES    2
 #define BEHAVIOUR_SAMPLES     3

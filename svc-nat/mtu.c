@@ -49,13 +49,18 @@ static bool next_round(struct mtu *mtu)
 	return mtu->n > 0;
 }
 
+void mtu_refuse(struct mtu *mtu, size_t i)
+{
+	if (mtu->lengths[i] > mtu->proven && mtu->lengths[i] < mtu->refused)
+		mtu->refused = mtu->lengths[i];
+}
+
 /* What was not answered did not pass. */
 static void close_round(struct mtu *mtu)
 {
 	mtu->copies = 0;
-	for (size_t i = mtu->n; i-- > 0;)
-		if (mtu->lengths[i] > mtu->proven && mtu->lengths[i] < mtu->refused)
-			mtu->refused = mtu->lengths[i];
+	for (size_t i = 0; i < mtu->n; i++)
+		mtu_refuse(mtu, i);
 	mtu->done = !next_round(mtu);
 }
 
@@ -86,12 +91,6 @@ size_t mtu_request(const struct mtu *mtu, size_t i, uint8_t bytes[STUN_REQUEST_M
 	request.transaction_id[LENGTH_OFFSET + 1] ^= (uint8_t)mtu->lengths[i];
 	length = stun_write(&request, bytes, STUN_REQUEST_MAX);
 	return length > 0 ? (size_t)length : 0;
-}
-
-void mtu_refuse(struct mtu *mtu, size_t i)
-{
-	if (mtu->lengths[i] > mtu->proven && mtu->lengths[i] < mtu->refused)
-		mtu->refused = mtu->lengths[i];
 }
 
 bool mtu_receive(struct mtu *mtu, const struct addr *from, const uint8_t *bytes, size_t length)
