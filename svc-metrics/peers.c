@@ -81,30 +81,30 @@ static int grow(struct peers *peers)
 	return 0;
 }
 
-/* A new one with its first sample: that is how none is ever without. */
-static int insert(struct peers *peers, const struct dataplane_peer *peer,
-		  const struct metrics_sample *sample, uint64_t now_us)
+/* A new one with its first sample: that is how none is ever without. NULL: no memory. */
+static struct peers_entry *insert(struct peers *peers, const struct dataplane_peer *peer,
+				  const struct metrics_sample *sample, uint64_t now_us)
 {
 	struct peers_entry *entry;
 	size_t place;
 
 	if (grow(peers) < 0)
-		return -ENOMEM;
+		return NULL;
 	entry = calloc(1, sizeof(*entry));
 	if (!entry)
-		return -ENOMEM;
+		return NULL;
 	memcpy(entry->public_key, peer->public_key, sizeof(entry->public_key));
 	series_init(&entry->history, sizeof(struct metrics_sample));
 	if (series_add(&entry->history, sample, now_us) < 0) {
 		free_entry(entry);
-		return -ENOMEM;
+		return NULL;
 	}
 	place = place_of(peers, peer->public_key);
 	memmove(&peers->list[place + 1], &peers->list[place],
 		(peers->n - place) * sizeof(struct peers_entry *));
 	peers->list[place] = entry;
 	peers->n++;
-	return 0;
+	return entry;
 }
 
 /* ---- samples */
@@ -231,21 +231,21 @@ static int take_peer(struct peers *peers, const struct dataplane_peer *peer, boo
 {
 	struct metrics_sample sample = sample_of(peer);
 	size_t place = place_of(peers, peer->public_key);
-	int r = 0;
+	struct peers_entry *entry;
+	int r;
 
 	if (is_at(peers, place, peer->public_key)) {
-		r = take_known(peers->list[place], peer, &sample, same_process, now_us);
+		entry = peers->list[place];
+		r = take_known(entry, peer, &sample, same_process, now_us);
 	} else if (peers->n == METRICS_PEERS_MAX && !make_room(peers)) {
 		peers->left_out++;
 		return 0;
 	} else {
-		r = insert(peers, peer, &sample, now_us);
-		place = place_of(peers, peer->public_key);
-		if (r == 0)
-			r = take_paths(peers->list[place], peer, 0);
+		entry = insert(peers, peer, &sample, now_us);
+		r = entry ? take_paths(entry, peer, 0) : -ENOMEM;
 	}
-	if (is_at(peers, place, peer->public_key))
-		peers->list[place]->seen_us = now_us;
+	if (entry)
+		entry->seen_us = now_us;
 	return r;
 }
 
