@@ -1,6 +1,6 @@
 #include "common/text.h"
 
-#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Decodes one character; returns its length in bytes, 0 when malformed. */
@@ -93,4 +93,11 @@ static bool text_shows_something(const char *text)
 bool text_is_name(const char *text, size_t size)
 {
 	return strlen(text) < size && text_is_clean(text) && text_shows_something(text);
+}
+
+char *text_id(const uint8_t *bytes, char text[TEXT_ID_SIZE])
+{
+	for (size_t i = 0; i < 8; i++)
+		(void)snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+	return text;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/text.h"
 #include "svc-api/ask.h"
 #include "svc-api/handlers.h"
 #include "svc-api/member.h"
@@ -137,13 +138,13 @@ static bool find_by_key(const struct request *request, uint8_t key[DATAPLANE_KEY
 			struct reply *reply)
 {
 	struct metrics_peers peers;
-	char id[VIEW_ID_SIZE];
+	char id[TEXT_ID_SIZE];
 
 	*found = false;
 	if (!ask_peers(request, &peers, reply))
 		return false;
 	for (size_t i = 0; i < peers.n_peers && !*found; i++) {
-		*found = strcmp(view_id(peers.peers[i].public_key, id), request->parameter) == 0;
+		*found = strcmp(text_id(peers.peers[i].public_key, id), request->parameter) == 0;
 		memcpy(key, peers.peers[i].public_key, DATAPLANE_KEY_SIZE);
 	}
 	metrics_peers_clear(&peers);
@@ -180,7 +181,7 @@ void handle_metrics_peer(const struct request *request, struct reply *reply)
 
 	if (!take_seconds(request, &wish, reply))
 		return;
-	snapshot = member_snapshot(request, reply);
+	snapshot = member_snapshot(request, SNAPSHOT_PEERS, reply);
 	if (!snapshot)
 		return;
 	answer_peer(request, snapshot, &wish, reply);

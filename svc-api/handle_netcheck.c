@@ -8,31 +8,15 @@
 
 #define CHECK_MS (NAT_CHECK_MS + 300)
 
-static struct control_status *ask_control(const struct request *request)
-{
-	struct gather_ask ask = {.to = SERVICE_CONTROL,
-				 .type = CONTROL_GET_STATUS,
-				 .timeout_ms = SNAPSHOT_TIMEOUT_MS,
-				 .repeatable = true};
-	struct control_status *status = malloc(sizeof(*status));
-
-	gather_run(request->api->gather, &ask, 1);
-	if (status && (ask.error.code != 0 ||
-		       control_status_decode(status, ask.answer, ask.answer_length) < 0)) {
-		free(status);
-		status = NULL;
-	}
-	free(ask.answer);
-	return status;
-}
-
 void handle_netcheck(const struct request *request, struct reply *reply)
 {
 	struct gather_ask ask = {.to = SERVICE_NAT, .type = NAT_CHECK, .timeout_ms = CHECK_MS};
 	struct nat_netcheck *check = malloc(sizeof(*check));
-	struct control_status *control;
+	struct snapshot *snapshot = malloc(sizeof(*snapshot));
 
-	if (!check) {
+	if (!check || !snapshot) {
+		free(check);
+		free(snapshot);
 		reply_json(reply, 500, NULL);
 		return;
 	}
@@ -40,13 +24,13 @@ void handle_netcheck(const struct request *request, struct reply *reply)
 		if (nat_netcheck_decode(check, ask.answer, ask.answer_length) < 0) {
 			ask_malformed(&ask, reply);
 		} else {
-			control = ask_control(request);
-			reply_json(reply, 200, view_netcheck(check, control));
-			if (control)
-				control_status_clear(control);
-			free(control);
+			snapshot_take(snapshot, request->api->gather, request->api->service->run,
+				      BUS_FROM(SERVICE_CONTROL));
+			reply_json(reply, 200, view_netcheck(check, snapshot->control));
+			snapshot_clear(snapshot);
 		}
 		free(ask.answer);
 	}
+	free(snapshot);
 	free(check);
 }

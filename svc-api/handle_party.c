@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "svc-api/ask.h"
 #include "svc-api/handlers.h"
 #include "svc-api/member.h"
 #include "svc-api/routes.h"
@@ -52,11 +53,9 @@ static bool ask_control(const struct request *request, struct reply *reply, uint
 static void reply_invite(const struct gather_ask *ask, struct reply *reply)
 {
 	struct control_invite invite;
-	struct error error;
 
 	if (control_invite_decode(&invite, ask->answer, ask->answer_length) < 0) {
-		error_set(&error, -EPROTO, "the answer is malformed");
-		reply_failure(reply, SERVICE_CONTROL, &error);
+		ask_malformed(ask, reply);
 	} else {
 		reply_json(reply, 201, view_invite(&invite));
 		explicit_bzero(&invite, sizeof(invite));
@@ -133,7 +132,7 @@ void handle_revoke(const struct request *request, struct reply *reply)
 
 void handle_kick(const struct request *request, struct reply *reply)
 {
-	struct snapshot *snapshot = member_snapshot(request, reply);
+	struct snapshot *snapshot = member_snapshot(request, BUS_FROM(SERVICE_CONTROL), reply);
 	const struct control_member *member;
 	char name[CONTROL_NAME_MAX];
 	struct control_kick kick;

@@ -14,7 +14,7 @@
 
 void handle_peers(const struct request *request, struct reply *reply)
 {
-	struct snapshot *snapshot = member_snapshot(request, reply);
+	struct snapshot *snapshot = member_snapshot(request, SNAPSHOT_PEERS, reply);
 
 	if (!snapshot)
 		return;
@@ -37,7 +37,7 @@ static void reply_why_absent(const struct request *request, const struct snapsho
 
 void handle_why(const struct request *request, struct reply *reply)
 {
-	struct snapshot *snapshot = member_snapshot(request, reply);
+	struct snapshot *snapshot = member_snapshot(request, SNAPSHOT_PEERS, reply);
 	const struct control_member *member;
 
 	if (!snapshot)
@@ -106,7 +106,7 @@ static void probe(const struct request *request, const struct snapshot *snapshot
 
 void handle_ping(const struct request *request, struct reply *reply)
 {
-	struct snapshot *snapshot = member_snapshot(request, reply);
+	struct snapshot *snapshot = member_snapshot(request, SNAPSHOT_PEERS, reply);
 	const struct control_member *member;
 
 	if (!snapshot)

@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "svc-api/routes.h"
 #include "svc-api/view.h"
 
-struct snapshot *member_snapshot(const struct request *request, struct reply *reply)
+struct snapshot *member_snapshot(const struct request *request, uint32_t services,
+				 struct reply *reply)
 {
 	struct snapshot *snapshot = malloc(sizeof(*snapshot));
 
@@ -14,7 +16,7 @@ struct snapshot *member_snapshot(const struct request *request, struct reply *re
 		reply_json(reply, 500, NULL);
 		return NULL;
 	}
-	snapshot_take(snapshot, request->api->gather, request->api->service->run, SNAPSHOT_PEERS);
+	snapshot_take(snapshot, request->api->gather, request->api->service->run, services);
 	atomic_fetch_or(&request->api->seen, snapshot->answered);
 	if (snapshot->control)
 		return snapshot;
@@ -28,13 +30,13 @@ const struct control_member *member_find(const struct control_status *control, c
 					 struct reply *reply)
 {
 	const struct control_member *found = NULL;
-	char id[VIEW_ID_SIZE];
+	char id[TEXT_ID_SIZE];
 	size_t n = 0;
 
 	for (size_t i = 0; i < control->n_members; i++) {
 		const struct control_member *member = &control->members[i];
 
-		if (strcmp(view_id(member->identity, id), name) == 0) {
+		if (strcmp(text_id(member->identity, id), name) == 0) {
 			found = member;
 			n = 1;
 			break;

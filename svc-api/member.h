@@ -7,8 +7,10 @@
 struct request;
 struct reply;
 
-/* The peers as they are now: to be cleared and freed. NULL with the reply made. */
-struct snapshot *member_snapshot(const struct request *request, struct reply *reply);
+/* The members as they are now, with what services (control and others, BUS_FROM(...) | ...) say of
+ * them: to be cleared and freed. NULL with the reply made. */
+struct snapshot *member_snapshot(const struct request *request, uint32_t services,
+				 struct reply *reply);
 /* By id, else by name, and never this machine itself. NULL with the reply made. */
 const struct control_member *member_find(const struct control_status *control, const char *name,
 					 struct reply *reply);

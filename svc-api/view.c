@@ -1,6 +1,5 @@
 #include "svc-api/view.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -76,9 +75,10 @@ const char *view_relay_state(enum dataplane_relay_state state)
 	return "silent";
 }
 
-char *view_id(const uint8_t *bytes, char text[VIEW_ID_SIZE])
+json_t *view_relay(const struct snapshot *snapshot, enum dataplane_path_kind kind,
+		   const uint8_t key[DATAPLANE_KEY_SIZE])
 {
-	for (size_t i = 0; i < 8; i++)
-		(void)snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-	return text;
+	const char *name = kind == DATAPLANE_PATH_RELAY ? snapshot_relay_name(snapshot, key) : NULL;
+
+	return view_text(name ? name : "");
 }

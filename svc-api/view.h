@@ -15,8 +15,6 @@
 #include "svc-browser/codec.h"
 #include "svc-metrics/codec.h"
 
-#define VIEW_ID_SIZE 17 /* 16 hex digits and the NUL */
-
 /* {party, self, server, relay, nat, services} */
 json_t *view_status(const struct snapshot *snapshot);
 /* What `lanrage doctor` looks at: {notice, up, local, problem, clock_ahead_s, interface, server,
@@ -74,6 +72,8 @@ json_t *view_behaviour(enum nat_behaviour behaviour);
 const char *view_relay_state(enum dataplane_relay_state state);
 /* Sets sampled_at and age_s of an object. */
 void view_sampled(json_t *json, uint64_t age_us, uint64_t wall_us);
-char *view_id(const uint8_t *bytes, char text[VIEW_ID_SIZE]);
+/* The name of a path's relay; null for a direct path and an unknown relay. */
+json_t *view_relay(const struct snapshot *snapshot, enum dataplane_path_kind kind,
+		   const uint8_t key[DATAPLANE_KEY_SIZE]);
 
 #endif

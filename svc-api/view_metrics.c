@@ -1,6 +1,7 @@
 /* view_metrics.c - the other members as svc-metrics measured them. */
 #include <string.h>
 
+#include "common/text.h"
 #include "svc-api/member.h"
 #include "svc-api/view.h"
 
@@ -64,13 +65,13 @@ static void set_sample(json_t *json, const struct metrics_sample *sample, uint64
 static json_t *view_row(const uint8_t key[DATAPLANE_KEY_SIZE], const struct control_member *member,
 			const struct metrics_sample *sample, uint64_t wall_us)
 {
-	char id[VIEW_ID_SIZE];
+	char id[TEXT_ID_SIZE];
 	json_t *json = json_object();
 
 	json_object_set_new(json, "name", member ? view_text(member->name) : json_null());
 	json_object_set_new(json, "id",
-			    member ? json_string(view_id(member->identity, id)) : json_null());
-	json_object_set_new(json, "key", json_string(view_id(key, id)));
+			    member ? json_string(text_id(member->identity, id)) : json_null());
+	json_object_set_new(json, "key", json_string(text_id(key, id)));
 	set_sample(json, sample, wall_us);
 	return json;
 }
@@ -114,12 +115,11 @@ json_t *view_metrics_peers(const struct metrics_peers *peers, const struct contr
 
 static json_t *view_path(const struct metrics_path *path, const struct snapshot *snapshot)
 {
-	bool relayed = path->kind == DATAPLANE_PATH_RELAY;
-	const char *name = relayed ? snapshot_relay_name(snapshot, path->relay) : NULL;
-	json_t *json = json_pack("{s:b, s:s, s:s, s:o, s:o}", "active", (int)path->active, "path",
-				 relayed ? "relay" : "direct", "state", path_state(path->state),
-				 "endpoint", view_endpoint(&path->endpoint), "relay",
-				 view_text(name ? name : ""));
+	json_t *json =
+		json_pack("{s:b, s:s, s:s, s:o, s:o}", "active", (int)path->active, "path",
+			  path->kind == DATAPLANE_PATH_RELAY ? "relay" : "direct", "state",
+			  path_state(path->state), "endpoint", view_endpoint(&path->endpoint),
+			  "relay", view_relay(snapshot, path->kind, path->relay));
 
 	set_measures(json, &path->measures);
 	return json;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "svc-api/explain.h"
 #include "svc-api/view.h"
 
@@ -48,11 +49,7 @@ static json_t *state_of(const struct snapshot *snapshot, const struct dataplane_
 
 static json_t *relay_name(const struct snapshot *snapshot, const struct dataplane_path *path)
 {
-	const char *name = path && path->kind == DATAPLANE_PATH_RELAY
-				   ? snapshot_relay_name(snapshot, path->relay)
-				   : NULL;
-
-	return view_text(name ? name : "");
+	return path ? view_relay(snapshot, path->kind, path->relay) : json_null();
 }
 
 /* `mapping/filtering`, as the member announced. */
@@ -78,9 +75,9 @@ static json_t *view_peer(const struct snapshot *snapshot, const struct control_m
 {
 	const struct dataplane_peer *peer = snapshot_peer(snapshot, member->wireguard_key);
 	const struct dataplane_path *path = snapshot_active_path(peer);
-	char id[VIEW_ID_SIZE];
+	char id[TEXT_ID_SIZE];
 	json_t *json = json_pack("{s:o, s:s, s:o, s:b, s:o, s:o, s:b}", "name",
-				 view_text(member->name), "id", view_id(member->identity, id),
+				 view_text(member->name), "id", text_id(member->identity, id),
 				 "virtual_ip", view_ip(&member->address), "online",
 				 (int)member->online, "path", path_kind(snapshot, path), "state",
 				 state_of(snapshot, peer), "host", (int)member->host);
@@ -125,10 +122,10 @@ json_t *view_why(const struct snapshot *snapshot, const struct control_member *m
 	const struct dataplane_path *path =
 		snapshot_active_path(snapshot_peer(snapshot, member->wireguard_key));
 	enum nat_cause cause = explain_peer(snapshot, member);
-	char id[VIEW_ID_SIZE];
+	char id[TEXT_ID_SIZE];
 	json_t *json =
 		json_pack("{s:o, s:o}", "peer",
-			  view_text(*member->name ? member->name : view_id(member->identity, id)),
+			  view_text(*member->name ? member->name : text_id(member->identity, id)),
 			  "path", path_kind(snapshot, path));
 	json_t *why = cause == NAT_CAUSE_NONE ? json_pack("{s:n, s:s, s:n}", "cause", "text",
 							  "the way is direct, and well", "remedy")
@@ -151,10 +148,8 @@ json_t *view_why_absent(const char *name, enum nat_cause cause)
 
 json_t *view_probe(const struct dataplane_probe_result *result, const struct snapshot *snapshot)
 {
-	bool relayed = result->kind == DATAPLANE_PATH_RELAY;
-	const char *name = relayed ? snapshot_relay_name(snapshot, result->relay) : NULL;
-
 	return json_pack("{s:o, s:s, s:o, s:o}", "rtt_ms", view_ms(result->rtt_us), "path",
-			 relayed ? "relay" : "direct", "endpoint", view_endpoint(&result->endpoint),
-			 "relay", view_text(name ? name : ""));
+			 result->kind == DATAPLANE_PATH_RELAY ? "relay" : "direct", "endpoint",
+			 view_endpoint(&result->endpoint), "relay",
+			 view_relay(snapshot, result->kind, result->relay));
 }

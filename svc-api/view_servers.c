@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/text.h"
 #include "svc-api/view.h"
 
 static json_t *time_of(uint64_t seconds)
@@ -26,12 +27,12 @@ static json_t *full_of(const struct browser_server *server)
 static json_t *host_of(const struct browser_server *server)
 {
 	static const uint8_t unknown[sizeof(server->host)];
-	char id[VIEW_ID_SIZE];
+	char id[TEXT_ID_SIZE];
 	json_t *name = view_text(server->host_name);
 
 	if (memcmp(server->host, unknown, sizeof(unknown)) == 0)
 		return json_pack("{s:n, s:o}", "id", "name", name);
-	return json_pack("{s:s, s:o}", "id", view_id(server->host, id), "name", name);
+	return json_pack("{s:s, s:o}", "id", text_id(server->host, id), "name", name);
 }
 
 static json_t *tags_of(const struct browser_server *server)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/text.h"
 #include "svc-api/explain.h"
 #include "svc-api/view.h"
 
@@ -19,7 +20,7 @@ static const char *server_state(enum control_server_state state)
 
 static json_t *view_party(const struct control_status *control)
 {
-	char id[VIEW_ID_SIZE];
+	char id[TEXT_ID_SIZE];
 	const char *host = "";
 
 	if (!control || !control->in_party)
@@ -27,7 +28,7 @@ static json_t *view_party(const struct control_status *control)
 	for (size_t i = 0; i < control->n_members; i++)
 		if (control->members[i].host)
 			host = control->members[i].name;
-	return json_pack("{s:s, s:o, s:o, s:I}", "id", view_id(control->party_id, id), "name",
+	return json_pack("{s:s, s:o, s:o, s:I}", "id", text_id(control->party_id, id), "name",
 			 view_text(control->party_name), "host", view_text(host), "members",
 			 (json_int_t)control->n_members);
 }
@@ -35,12 +36,12 @@ static json_t *view_party(const struct control_status *control)
 static json_t *view_self(const struct snapshot *snapshot)
 {
 	const struct control_status *control = snapshot->control;
-	char id[VIEW_ID_SIZE];
+	char id[TEXT_ID_SIZE];
 
 	return json_pack(
 		"{s:o, s:o, s:o, s:o}", "name",
 		control ? view_text(control->own_name) : json_null(), "id",
-		control ? json_string(view_id(control->identity, id)) : json_null(), "virtual_ip",
+		control ? json_string(text_id(control->identity, id)) : json_null(), "virtual_ip",
 		control ? view_ip(&control->address) : json_null(), "interface",
 		snapshot->dataplane ? view_text(snapshot->dataplane->interface) : json_null());
 }

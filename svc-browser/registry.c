@@ -10,13 +10,6 @@
 #include "common/text.h"
 #include "svc-browser/shared_codec.h"
 
-char *registry_member(const uint8_t identity[DATAPLANE_KEY_SIZE], char text[REGISTRY_MEMBER_SIZE])
-{
-	for (size_t i = 0; i < 8; i++)
-		(void)snprintf(text + 2 * i, 3, "%02x", identity[i]);
-	return text;
-}
-
 static bool entry_is_expired(const struct registry_entry *entry, uint64_t now_us)
 {
 	return now_us - entry->heard_us >= REGISTRY_EXPIRY_S * CLOCK_SECOND;
@@ -33,11 +26,11 @@ static const struct registry_entry *find(const struct registry_entry *entries, s
 
 void registry_plain_id(const struct registry *registry, const char *id, char plain[BROWSER_ID_MAX])
 {
-	char member[REGISTRY_MEMBER_SIZE];
+	char member[TEXT_ID_SIZE];
 	const char *at = strchr(id, '@');
 	size_t length = strlen(id);
 
-	if (at && strcmp(at + 1, registry_member(registry->self.identity, member)) == 0)
+	if (at && strcmp(at + 1, text_id(registry->self.identity, member)) == 0)
 		length = (size_t)(at - id);
 	(void)snprintf(plain, BROWSER_ID_MAX, "%.*s", (int)length, id);
 }

@@ -73,8 +73,4 @@ int registry_list(const struct registry *registry, const struct favourites *favo
 		  const struct browser_filter *filter, uint64_t now_us,
 		  struct browser_servers *servers);
 
-/* MEMBER: the first 8 bytes of an identity in hex. Returns text. */
-#define REGISTRY_MEMBER_SIZE 17
-char *registry_member(const uint8_t identity[DATAPLANE_KEY_SIZE], char text[REGISTRY_MEMBER_SIZE]);
-
 #endif

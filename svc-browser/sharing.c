@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/text.h"
 
 /* ---- outwards */
 
@@ -146,10 +147,10 @@ static void list_one(struct registry *registry, const struct control_member *mem
 		     const struct sharing_member *known, const struct browser_shared_server *from)
 {
 	struct browser_server server = from->server;
-	char id[REGISTRY_MEMBER_SIZE];
+	char id[TEXT_ID_SIZE];
 
 	(void)snprintf(server.id, sizeof(server.id), "%s@%s", from->server.id,
-		       registry_member(member->identity, id));
+		       text_id(member->identity, id));
 	memcpy(server.host, member->identity, sizeof(server.host));
 	memcpy(server.host_name, member->name, sizeof(server.host_name));
 	server.address = member->address;

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "common/text.h"
 #include "svc-browser/registry.h"
 
 #define S 1000000ull
@@ -194,11 +195,11 @@ static void test_the_own_address(void **state)
 static void test_two_members_choose_one_id(void **state)
 {
 	static const uint8_t ben[DATAPLANE_KEY_SIZE] = {0x99, 0xaa};
-	char text[REGISTRY_MEMBER_SIZE];
+	char text[TEXT_ID_SIZE];
 	struct browser_server shown;
 
 	(void)state;
-	assert_string_equal(registry_member(ben, text), "99aa000000000000");
+	assert_string_equal(text_id(ben, text), "99aa000000000000");
 	put("a", "quake", 1);
 	assert_int_equal(put_other("a@99aa000000000000", 1), 0);
 	assert_int_equal(put_other("a@99aa000000000000", 1), -EEXIST);
