@@ -104,6 +104,12 @@ struct bus_listener {
 	unsigned failures;
 };
 
+enum bus_probe {
+	PROBE_NONE,
+	PROBE_AWAITED,
+	PROBE_ACCEPTED,
+};
+
 struct bus_server {
 	struct bus_listener rep, pub;
 	bool open;
@@ -117,7 +123,7 @@ struct bus_server {
 	struct loop_timer repeat_timer;
 	struct bus_item joined; /* somebody subscribed */
 	atomic_uint strangers;	/* turned away since the last tick */
-	atomic_bool probe_accepted;
+	atomic_int probe;	/* enum bus_probe, of pub.sock */
 	bool checking, ping_answered;
 	unsigned ticks_to_check;
 };

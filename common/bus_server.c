@@ -166,32 +166,44 @@ static void call_run(struct bus_item *item)
 
 /* ---- events out */
 
-/* These two run on a thread of nng's: they only read what never changes. */
+/* The first connection by ourselves since a check began. */
+static bool take_probe(struct bus *bus, nng_pipe pipe)
+{
+	int awaited = PROBE_AWAITED;
+	uint64_t pid;
+
+	return nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &pid) == 0 &&
+	       pid == (uint64_t)getpid() &&
+	       atomic_compare_exchange_strong(&bus->server.probe, &awaited, PROBE_ACCEPTED);
+}
+
+/* These two run on a thread of nng's: they only read what never changes.
+ *
+ * The self-check's connection has done its duty when it comes here, and is given no event: nng
+ * 1.5.2 waits for ever for a receiving that was under way when the receiver closed the connection,
+ * and closes no other one any more. */
 static void pub_check_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
 {
 	struct bus *bus = argument;
 	uint64_t uid;
 
 	(void)event;
-	if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0 && bus_knows(bus, uid))
-		return;
-	atomic_fetch_add(&bus->server.strangers, 1);
+	if (!take_probe(bus, pipe)) {
+		if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0 &&
+		    bus_knows(bus, uid))
+			return;
+		atomic_fetch_add(&bus->server.strangers, 1);
+	}
 	(void)nng_pipe_close(pipe);
 }
 
 static void pub_added_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
 {
 	struct bus *bus = argument;
-	uint64_t pid;
 
+	(void)pipe;
 	(void)event;
-	if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &pid) != 0)
-		return;
-	/* The self-check does not count as a subscriber, or there would never be silence. */
-	if (pid == (uint64_t)getpid())
-		atomic_store(&bus->server.probe_accepted, true);
-	else
-		bus_item_ready(&bus->server.joined);
+	bus_item_ready(&bus->server.joined);
 }
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -325,7 +337,7 @@ static void check_begin(struct bus *bus)
 
 	server->checking = true;
 	server->ping_answered = false;
-	atomic_store(&server->probe_accepted, false);
+	atomic_store(&server->probe, PROBE_AWAITED);
 	/* Always by a new connection: the ones that exist outlive a deaf listener. Nor is it
 	 * enough that we connect, because its kernel half and the handshake go on working: rep must
 	 * answer, pub must have been given our pipe. */
@@ -382,7 +394,8 @@ static void check_end(struct bus *bus)
 	bus_dial_stop(&server->rep.probe);
 	bus_dial_stop(&server->pub.probe);
 	check_judge(bus, &server->rep, server->ping_answered || bus_is_busy(bus));
-	check_judge(bus, &server->pub, atomic_load(&server->probe_accepted));
+	check_judge(bus, &server->pub,
+		    atomic_exchange(&server->probe, PROBE_NONE) == PROBE_ACCEPTED);
 	server->ticks_to_check = server->rep.failures || server->pub.failures ? 1 : CHECK_TICKS;
 }
 
@@ -439,6 +452,11 @@ static int bus_open_server(struct bus *bus)
 	if (r == 0)
 		r = bus_dial_open(bus, &server->pub.probe, nng_sub0_open, bus->service->id,
 				  "pub.sock");
+	/* It is turned away each time, and once is enough. */
+	if (r == 0)
+		r = nng_socket_set_ms(server->pub.probe.socket, NNG_OPT_RECONNMINT, RESEND_MS);
+	if (r == 0)
+		r = nng_socket_set_ms(server->pub.probe.socket, NNG_OPT_RECONNMAXT, RESEND_MS);
 	if (r == 0)
 		r = listener_start(bus, &server->rep);
 	if (r == 0)

@@ -205,13 +205,21 @@ void loop_wake_stop(struct loop_wake *wake)
 
 /* An error on the descriptor (a UDP socket's ICMP error, say) counts as readiness: the caller's
  * read reports and clears it. libuv has stopped the poll then, so it is started again. */
+static void on_poll(uv_poll_t *uv, int status, int events);
+
+static int watch(struct loop_poll *poll)
+{
+	return uv_poll_start(&poll->handle->uv.poll, UV_READABLE | (poll->writable ? UV_WRITABLE : 0),
+			     on_poll);
+}
+
 static void on_poll(uv_poll_t *uv, int status, int events)
 {
 	struct loop_poll *poll = ((struct loop_handle *)uv)->owner;
 
 	(void)events;
 	if (status < 0)
-		(void)uv_poll_start(uv, UV_READABLE, on_poll);
+		(void)watch(poll);
 	poll->callback(poll->data);
 }
 
@@ -231,10 +239,19 @@ int loop_poll_start(struct loop *loop, struct loop_poll *poll, int fd, void (*ca
 		return rc;
 	}
 	handle_link(handle);
-	rc = uv_poll_start(&handle->uv.poll, UV_READABLE, on_poll);
+	poll->writable = false;
+	rc = watch(poll);
 	if (rc < 0)
 		handle_close(handle);
 	return rc;
+}
+
+void loop_poll_want_writable(struct loop_poll *poll, bool wanted)
+{
+	if (!poll->handle || poll->writable == wanted)
+		return;
+	poll->writable = wanted;
+	(void)watch(poll);
 }
 
 void loop_poll_stop(struct loop_poll *poll)

@@ -60,11 +60,14 @@ void loop_wake_stop(struct loop_wake *wake);
 /* Readability of a descriptor the caller owns; stop before closing the descriptor. */
 struct loop_poll {
 	struct loop_handle *handle;
+	bool writable;
 	void (*callback)(void *data);
 	void *data;
 };
 int loop_poll_start(struct loop *loop, struct loop_poll *poll, int fd, void (*callback)(void *data),
 		    void *data);
+/* Calls back for writability too, as long as that is wanted. Does nothing when not started. */
+void loop_poll_want_writable(struct loop_poll *poll, bool wanted);
 void loop_poll_stop(struct loop_poll *poll);
 
 /* Runs work off the loop, then done on it (also where the loop is being deinitialised). data
