@@ -54,7 +54,7 @@ LIB_lanrage-dataplane := $(call pkg,$(LIBS_BUS) libmnl) $(NNG) -lb2 -lpthread
 
 SRC_lanrage-nat := $(SERVICE) $(addprefix svc-nat/,main.c service.c dispatch.c codec.c stun.c \
 	addresses.c dump.c candidates.c behaviour.c filtering.c drops.c mtu.c check.c pipe.c relays.c \
-	distances.c pairs.c plan.c why.c neighbour.c report.c) \
+	distances.c pairs.c plan.c why.c neighbour.c report.c tcpframe.c overtcp.c) \
 	svc-dataplane/codec.c
 PB_lanrage-nat  := ipc dataplane nat
 LIB_lanrage-nat := $(call pkg,$(LIBS_BUS) libmnl) $(NNG)
@@ -99,9 +99,9 @@ PB_lanrage-server  := rendezvous
 LIB_lanrage-server := $(call pkg,$(LIBS_SERVER)) -linih
 
 SRC_lanrage-relay := $(sort $(COMMON) common/loop.c common/service.c $(WIREGUARD) $(RENDEZVOUS) \
-	svc-dataplane/tai64n.c svc-dataplane/bucket.c svc-nat/stun.c \
+	svc-dataplane/tai64n.c svc-dataplane/bucket.c svc-nat/stun.c svc-nat/tcpframe.c \
 	$(addprefix svc-nat/relay/,main.c service.c binding.c forward.c packetloop.c quota.c \
-	registration.c responder.c revocation.c route.c statefile.c stock.c ticket.c))
+	registration.c responder.c revocation.c route.c statefile.c stock.c stream.c ticket.c))
 PB_lanrage-relay  := rendezvous
 LIB_lanrage-relay := $(call pkg,libprotobuf-c libuv libsodium libwebsockets) -linih -lb2 -lpthread
 

@@ -209,8 +209,8 @@ static void on_poll(uv_poll_t *uv, int status, int events);
 
 static int watch(struct loop_poll *poll)
 {
-	return uv_poll_start(&poll->handle->uv.poll, UV_READABLE | (poll->writable ? UV_WRITABLE : 0),
-			     on_poll);
+	return uv_poll_start(&poll->handle->uv.poll,
+			     UV_READABLE | (poll->writable ? UV_WRITABLE : 0), on_poll);
 }
 
 static void on_poll(uv_poll_t *uv, int status, int events)

@@ -522,6 +522,11 @@ static void sweep(struct forward *forward, uint64_t now_us)
 	}
 }
 
+bool forward_is_bound(const struct forward *forward, const struct addr *address)
+{
+	return bindings_by_addr(forward->bindings, address) != NULL;
+}
+
 uint64_t forward_poll(struct forward *forward, uint64_t now_us)
 {
 	if (now_us >= forward->sweep_us) {

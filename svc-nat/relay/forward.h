@@ -24,6 +24,7 @@
 #ifndef LANRAGE_NAT_RELAY_FORWARD_H
 #define LANRAGE_NAT_RELAY_FORWARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -88,6 +89,8 @@ void forward_receive(struct forward *forward, uint64_t now_us, const struct addr
 		     uint8_t *bytes, size_t length);
 /* Timers and expiry; returns when it wants to be called next. */
 uint64_t forward_poll(struct forward *forward, uint64_t now_us);
+/* Whether a member or a newcomer is bound at this address. */
+bool forward_is_bound(const struct forward *forward, const struct addr *address);
 void forward_stats(const struct forward *forward, struct forward_stats *stats);
 
 /* What outlives a restart: who was bound where, in which parties, and what was learned about

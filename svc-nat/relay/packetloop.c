@@ -15,6 +15,8 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "svc-nat/relay/stream.h"
+#include "svc-nat/stun.h"
 
 #define BATCH	      64
 #define DATAGRAM_MAX  2048	/* longer ones are dropped: no path carries them */
@@ -22,6 +24,7 @@
 #define SOCKET_BUFFER (2 << 20) /* a burst, not a standing queue */
 #define ROUNDS	      16	/* batches from one socket before the other has its turn */
 #define FAMILIES      2
+#define SOURCES	      (FAMILIES + 2) /* TCP and wake_fd too */
 
 /* One family's socket and what waits to leave by it. */
 struct port {
@@ -36,6 +39,8 @@ struct port {
 
 struct packetloop {
 	struct port ports[FAMILIES]; /* IPv4, IPv6 */
+	struct streams *streams;
+	uint64_t sweep_us; /* the next, of streams */
 	int epoll_fd, wake_fd;
 	pthread_t thread;
 	bool running;
@@ -48,6 +53,7 @@ struct packetloop {
 	struct iovec slices[BATCH];
 	struct sockaddr_storage from[BATCH];
 	uint8_t datagrams[BATCH][DATAGRAM_MAX];
+	unsigned n_framed; /* of them in use by what came by TCP */
 };
 
 /* --- sockets --- */
@@ -119,20 +125,26 @@ static int watch(struct packetloop *loop, int fd)
 	return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
 }
 
+/* UDP and TCP of one family. */
+static int family_open(struct packetloop *loop, const struct addr *listen, struct error *error)
+{
+	struct port *port = &loop->ports[listen->family == ADDR_IPV6];
+	int result = port_open(port, listen, error);
+
+	if (result == 0)
+		result = streams_listen(loop->streams, listen, error);
+	if (result == 0 && watch(loop, port->fd) != 0)
+		result = error_set(error, -errno, "epoll: %s", strerror(errno));
+	return result;
+}
+
 static int ports_open(struct packetloop *loop, const struct addr *listen, struct error *error)
 {
 	struct addr both = addr_ipv4(0, listen->port);
-	int result = 0;
+	int result = family_open(loop, listen, error);
 
-	if (listen->family == ADDR_IPV6)
-		result = port_open(&loop->ports[1], listen, error);
-	if (result == 0 && listen->family == ADDR_IPV4)
-		result = port_open(&loop->ports[0], listen, error);
-	else if (result == 0 && addr_is_unspecified(listen))
-		result = port_open(&loop->ports[0], &both, error);
-	for (int i = 0; i < FAMILIES && result == 0; i++)
-		if (loop->ports[i].fd >= 0 && watch(loop, loop->ports[i].fd) != 0)
-			result = error_set(error, -errno, "epoll: %s", strerror(errno));
+	if (result == 0 && listen->family == ADDR_IPV6 && addr_is_unspecified(listen))
+		result = family_open(loop, &both, error);
 	return result;
 }
 
@@ -148,7 +160,11 @@ int packetloop_new(struct packetloop **out, const struct addr *listen, struct er
 	loop->ports[0].other_fd = loop->ports[1].other_fd = -1;
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (loop->epoll_fd < 0 || loop->wake_fd < 0 || watch(loop, loop->wake_fd) != 0)
+	result = streams_new(&loop->streams);
+	if (result < 0)
+		result = error_set(error, result, "cannot serve TCP: %s", strerror(-result));
+	else if (loop->epoll_fd < 0 || loop->wake_fd < 0 || watch(loop, loop->wake_fd) != 0 ||
+		 watch(loop, streams_fd(loop->streams)) != 0)
 		result = error_set(error, -errno, "epoll: %s", strerror(errno));
 	else
 		result = ports_open(loop, listen, error);
@@ -184,6 +200,7 @@ void packetloop_free(struct packetloop *loop)
 	close_if_open(loop->ports[1].other_fd);
 	close_if_open(loop->epoll_fd);
 	close_if_open(loop->wake_fd);
+	streams_free(loop->streams);
 	pthread_mutex_destroy(&loop->lock);
 	free(loop);
 }
@@ -223,6 +240,10 @@ static void queue_send(void *data, const struct addr *to, const uint8_t *bytes, 
 	uint8_t *own;
 	unsigned i;
 
+	if (streams_is_one(to)) {
+		streams_send(loop->streams, to, bytes, length);
+		return;
+	}
 	if (port->fd < 0)
 		return;
 	if (port->queued == BATCH)
@@ -317,32 +338,79 @@ static void port_receive(struct packetloop *loop, const struct port *port)
 	}
 }
 
+/* What may leave by UDP has to be in a buffer that stays until the next flush. */
+static void receive_framed(void *data, const struct addr *from, uint8_t *bytes, size_t length)
+{
+	struct packetloop *loop = data;
+	uint8_t *datagram;
+
+	if (length > DATAGRAM_MAX || stun_is(bytes, length))
+		return; /* STUN would tell it the address that stands for the connection */
+	if (loop->n_framed == BATCH) {
+		flush(loop);
+		loop->n_framed = 0;
+	}
+	datagram = loop->datagrams[loop->n_framed++];
+	memcpy(datagram, bytes, length);
+	forward_receive(loop->forward, clock_now_us(), from, datagram, length);
+}
+
+static void streams_receive(struct packetloop *loop)
+{
+	pthread_mutex_lock(&loop->lock);
+	streams_serve(loop->streams, clock_now_us(), receive_framed, loop);
+	pthread_mutex_unlock(&loop->lock);
+	flush(loop);
+	loop->n_framed = 0;
+}
+
+static bool is_bound(void *data, const struct addr *address)
+{
+	struct packetloop *loop = data;
+
+	return forward_is_bound(loop->forward, address);
+}
+
+/* Returns how long to wait. */
 static uint64_t poll_machine(struct packetloop *loop)
 {
 	uint64_t now_us = clock_now_us(), next_us;
 
 	pthread_mutex_lock(&loop->lock);
 	next_us = forward_poll(loop->forward, now_us);
+	if (now_us >= loop->sweep_us) {
+		streams_sweep(loop->streams, now_us, is_bound, loop);
+		loop->sweep_us = now_us + CLOCK_SECOND;
+	}
 	pthread_mutex_unlock(&loop->lock);
 	flush(loop);
+	if (streams_count(loop->streams) > 0 && loop->sweep_us < next_us)
+		next_us = loop->sweep_us;
 	return next_us > now_us ? next_us - now_us : 0;
+}
+
+static void serve(struct packetloop *loop, int fd)
+{
+	for (int family = 0; family < FAMILIES; family++)
+		if (fd == loop->ports[family].fd)
+			port_receive(loop, &loop->ports[family]);
+	if (fd == streams_fd(loop->streams))
+		streams_receive(loop);
 }
 
 static void *thread_main(void *data)
 {
 	struct packetloop *loop = data;
-	struct epoll_event events[FAMILIES + 1];
+	struct epoll_event events[SOURCES];
 
 	batch_prepare(loop);
 	while (!atomic_load(&loop->stopping)) {
 		uint64_t wait_us = poll_machine(loop);
-		int count = epoll_wait(loop->epoll_fd, events, FAMILIES + 1,
+		int count = epoll_wait(loop->epoll_fd, events, SOURCES,
 				       (int)((wait_us + 999) / CLOCK_MS));
 
 		for (int i = 0; i < count; i++)
-			for (int family = 0; family < FAMILIES; family++)
-				if (events[i].data.fd == loop->ports[family].fd)
-					port_receive(loop, &loop->ports[family]);
+			serve(loop, events[i].data.fd);
 	}
 	return NULL;
 }

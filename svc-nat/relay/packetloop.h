@@ -1,4 +1,5 @@
-/* packetloop.h - the relay's sockets and the thread that moves datagrams through a struct forward.
+/* packetloop.h - the relay's sockets, UDP and TCP (stream.h), and the thread that moves datagrams
+ * through a struct forward.
  *
  * One thread, one epoll: a batch in by recvmmsg, through the machine, out by sendmmsg. Forwarded
  * bytes are sent from the buffers they were received in. Nothing waits for a batch to fill.
