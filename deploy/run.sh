@@ -124,7 +124,7 @@ up_server() {
 		die "lanrage-relay did not start; its log is $relay_log"
 	}
 	echo
-	echo "Server on TCP and UDP port $port, relay on UDP port ${RELAY_LISTEN##*:}."
+	echo "Server on TCP and UDP port $port, relay on UDP and TCP port ${RELAY_LISTEN##*:}."
 	echo "Next, on each player's machine: sudo make up SERVER=ws://${shown:-ADDRESS}:$port"
 	echo "(behind a router, forward these ports and give its public address instead)"
 }

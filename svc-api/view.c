@@ -82,3 +82,15 @@ json_t *view_relay(const struct snapshot *snapshot, enum dataplane_path_kind kin
 
 	return view_text(name ? name : "");
 }
+
+json_t *view_path_endpoint(const struct snapshot *snapshot, enum dataplane_path_kind kind,
+			   const uint8_t key[DATAPLANE_KEY_SIZE], const struct addr *endpoint)
+{
+	const struct nat_state *nat = snapshot->nat;
+
+	for (size_t i = 0; nat && kind == DATAPLANE_PATH_RELAY && i < nat->n_relays; i++)
+		if (nat->relays[i].by_tcp &&
+		    memcmp(nat->relays[i].public_key, key, DATAPLANE_KEY_SIZE) == 0)
+			endpoint = &nat->relays[i].endpoint;
+	return view_endpoint(endpoint);
+}

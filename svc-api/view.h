@@ -72,6 +72,9 @@ json_t *view_behaviour(enum nat_behaviour behaviour);
 const char *view_relay_state(enum dataplane_relay_state state);
 /* Sets sampled_at and age_s of an object. */
 void view_sampled(json_t *json, uint64_t age_us, uint64_t wall_us);
+/* Where a path leads: for a relay by TCP to the relay, not to its carrier (svc-nat/overtcp.h). */
+json_t *view_path_endpoint(const struct snapshot *snapshot, enum dataplane_path_kind kind,
+			   const uint8_t key[DATAPLANE_KEY_SIZE], const struct addr *endpoint);
 /* The name of a path's relay; null for a direct path and an unknown relay. */
 json_t *view_relay(const struct snapshot *snapshot, enum dataplane_path_kind kind,
 		   const uint8_t key[DATAPLANE_KEY_SIZE]);

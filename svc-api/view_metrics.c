@@ -118,7 +118,8 @@ static json_t *view_path(const struct metrics_path *path, const struct snapshot 
 	json_t *json =
 		json_pack("{s:b, s:s, s:s, s:o, s:o}", "active", (int)path->active, "path",
 			  path->kind == DATAPLANE_PATH_RELAY ? "relay" : "direct", "state",
-			  path_state(path->state), "endpoint", view_endpoint(&path->endpoint),
+			  path_state(path->state), "endpoint",
+			  view_path_endpoint(snapshot, path->kind, path->relay, &path->endpoint),
 			  "relay", view_relay(snapshot, path->kind, path->relay));
 
 	set_measures(json, &path->measures);

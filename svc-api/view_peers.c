@@ -82,7 +82,10 @@ static json_t *view_peer(const struct snapshot *snapshot, const struct control_m
 				 (int)member->online, "path", path_kind(snapshot, path), "state",
 				 state_of(snapshot, peer), "host", (int)member->host);
 
-	json_object_set_new(json, "endpoint", path ? view_endpoint(&path->endpoint) : json_null());
+	json_object_set_new(
+		json, "endpoint",
+		path ? view_path_endpoint(snapshot, path->kind, path->relay, &path->endpoint)
+		     : json_null());
 	json_object_set_new(json, "relay", relay_name(snapshot, path));
 	json_object_set_new(json, "rtt_ms", path ? view_ms(path->rtt_us) : json_null());
 	json_object_set_new(json, "jitter_ms", path ? view_ms(path->jitter_us) : json_null());
@@ -148,8 +151,9 @@ json_t *view_why_absent(const char *name, enum nat_cause cause)
 
 json_t *view_probe(const struct dataplane_probe_result *result, const struct snapshot *snapshot)
 {
-	return json_pack("{s:o, s:s, s:o, s:o}", "rtt_ms", view_ms(result->rtt_us), "path",
-			 result->kind == DATAPLANE_PATH_RELAY ? "relay" : "direct", "endpoint",
-			 view_endpoint(&result->endpoint), "relay",
-			 view_relay(snapshot, result->kind, result->relay));
+	return json_pack(
+		"{s:o, s:s, s:o, s:o}", "rtt_ms", view_ms(result->rtt_us), "path",
+		result->kind == DATAPLANE_PATH_RELAY ? "relay" : "direct", "endpoint",
+		view_path_endpoint(snapshot, result->kind, result->relay, &result->endpoint),
+		"relay", view_relay(snapshot, result->kind, result->relay));
 }

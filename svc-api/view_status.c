@@ -56,8 +56,9 @@ static json_t *view_rendezvous(const struct control_status *control)
 
 static json_t *view_nat_relay(const struct nat_relay_state *relay)
 {
-	return json_pack("{s:o, s:o, s:s, s:o}", "name", view_text(relay->name), "endpoint",
-			 view_endpoint(&relay->endpoint), "state", view_relay_state(relay->state),
+	return json_pack("{s:o, s:o, s:s, s:s, s:o}", "name", view_text(relay->name), "endpoint",
+			 view_endpoint(&relay->endpoint), "transport",
+			 relay->by_tcp ? "tcp" : "udp", "state", view_relay_state(relay->state),
 			 "rtt_ms", view_ms(relay->rtt_us));
 }
 

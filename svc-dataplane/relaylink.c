@@ -213,6 +213,23 @@ void relaylink_start(struct relaylink *link, uint64_t now_us)
 	tunnel_due(&link->tunnel, now_us);
 }
 
+/* The plan says that the relay is elsewhere: it learns from us there at once. */
+static void move(struct relaylink *link, uint64_t now_us)
+{
+	const struct message_initiation *pending = session_initiation(&link->tunnel.session);
+	bool started = !addr_is_none(&link->endpoint);
+
+	link->endpoint = link->endpoints[0];
+	if (!started)
+		return;
+	for (size_t i = 0; pending && i < link->n_endpoints; i++)
+		send_initiation(link, now_us, i, pending);
+	if (session_can_send(&link->tunnel.session, now_us))
+		probe(link, now_us);
+	want(link, now_us);
+	tunnel_due(&link->tunnel, now_us);
+}
+
 void relaylink_update(struct relaylink *link, uint64_t now_us, const struct dataplane_relay *relay)
 {
 	bool same_ticket = link->ticket_length == relay->ticket_length &&
@@ -226,7 +243,7 @@ void relaylink_update(struct relaylink *link, uint64_t now_us, const struct data
 		memcpy(link->endpoints, relay->endpoints, sizeof(link->endpoints));
 		memset(link->jars, 0, sizeof(link->jars));
 		if (!has_endpoint(link, &link->endpoint))
-			link->endpoint = relay->endpoints[0];
+			move(link, now_us);
 	}
 	if (same_ticket)
 		return;

@@ -6,6 +6,7 @@
 
 #define RTO_US		(100 * CLOCK_MS)
 #define RTO_MAX_US	(800 * CLOCK_MS)
+#define MUTE_TRIES	4		 /* the fourth copy leaves 0.7 s after the first */
 #define GIVE_UP_US	(700 * CLOCK_MS) /* after the last copy: 3 s after the first */
 #define PRIMARY_US	(15 * CLOCK_SECOND)
 #define PRIMARY_JITTER	(10 * CLOCK_SECOND)
@@ -673,6 +674,22 @@ enum nat_behaviour behaviour_filtering_overall(const struct behaviour *behaviour
 			return known->filtering.result;
 	}
 	return NAT_UNKNOWN;
+}
+
+bool behaviour_is_mute(const struct behaviour *behaviour)
+{
+	size_t asked = 0;
+
+	for (size_t i = 0; i < behaviour->n_servers; i++) {
+		const struct behaviour_server *server = &behaviour->servers[i];
+
+		if (!behaviour->families[index_of(server->addr.family)].usable)
+			continue;
+		if (server->failures == 0 && server->tries < MUTE_TRIES)
+			return false;
+		asked++;
+	}
+	return asked > 0;
 }
 
 bool behaviour_is_filtering(const struct behaviour *behaviour)

@@ -120,6 +120,8 @@ uint32_t behaviour_rtt_us(const struct behaviour *behaviour, const struct addr *
 /* The last request to it was given up. */
 bool behaviour_is_silent(const struct behaviour *behaviour, const struct addr *server);
 
+/* Everybody was asked, with several copies, and nobody has answered: UDP seems to be blocked. */
+bool behaviour_is_mute(const struct behaviour *behaviour);
 /* A test of how the NAT filters is under way, or about to begin. */
 bool behaviour_is_filtering(const struct behaviour *behaviour);
 /* A request is under way. */

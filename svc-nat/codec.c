@@ -414,6 +414,7 @@ static Lanrage__Nat__RelayState *relay_state_out(struct store *store,
 	out->rtt_us = relay->rtt_us;
 	out->reason = pb_view_text(relay->reason);
 	out->chosen = relay->chosen;
+	out->by_tcp = relay->by_tcp;
 	return out;
 }
 
@@ -468,6 +469,7 @@ static bool relay_state_in(struct nat_relay_state *relay, const Lanrage__Nat__Re
 	relay->state = (enum dataplane_relay_state)in->state;
 	relay->rtt_us = in->rtt_us;
 	relay->chosen = in->chosen;
+	relay->by_tcp = in->by_tcp;
 	return true;
 }
 

@@ -116,6 +116,7 @@ struct nat_relay_state {
 	uint32_t rtt_us; /* DATAPLANE_UNKNOWN */
 	char reason[DATAPLANE_REASON_MAX];
 	bool chosen; /* one of ours: announced to the others */
+	bool by_tcp; /* endpoint is that of its TCP */
 };
 
 /* Why a peer is not reached directly and well; one cause each. svc-nat names those down to

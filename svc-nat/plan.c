@@ -167,6 +167,14 @@ static bool is_answering(const struct here *here, const struct addr *endpoint)
 static void plan_endpoints(const struct here *here, const struct nat_relay *relay,
 			   struct dataplane_relay *planned)
 {
+	const struct plan_input *input = here->input;
+
+	for (size_t i = 0; i < input->n_detours; i++) {
+		if (!same_key(input->detours[i].relay, relay->public_key))
+			continue;
+		planned->endpoints[planned->n_endpoints++] = input->detours[i].endpoint;
+		return;
+	}
 	for (int pass = 0; pass < 2; pass++) {
 		for (size_t i = 0; i < relay->n_endpoints; i++) {
 			const struct addr *endpoint = &relay->endpoints[i];

@@ -23,6 +23,12 @@
 
 #define PLAN_BINDINGS 8
 
+/* A relay that is reached by TCP: at this address, for the data plane. */
+struct plan_detour {
+	const uint8_t *relay;
+	struct addr endpoint;
+};
+
 struct plan_input {
 	const struct nat_desired *desired;
 	const struct candidates_input *own; /* addresses, interface, ports, mapped */
@@ -31,6 +37,8 @@ struct plan_input {
 	const struct pairs *pairs;		     /* NULL: none chosen */
 	size_t n_answering;
 	const struct addr *answering; /* relay endpoints that answered STUN: named first */
+	size_t n_detours;
+	const struct plan_detour *detours; /* instead of the relay's own endpoints */
 };
 
 /* Fills everything but the revision: an empty plan when desired is not active. To be cleared with

@@ -17,6 +17,7 @@ static void fill_relay(const struct nat *nat, const struct nat_relay *relay,
 {
 	const struct dataplane_relay_status *status =
 		neighbour_relay(&nat->neighbour, relay->public_key);
+	const struct carrier *carrier = overtcp_find(&nat->overtcp, relay->public_key);
 
 	memcpy(state->public_key, relay->public_key, DATAPLANE_KEY_SIZE);
 	memcpy(state->name, relay->name, sizeof(state->name));
@@ -26,6 +27,9 @@ static void fill_relay(const struct nat *nat, const struct nat_relay *relay,
 		state->state = status->state;
 		state->endpoint = status->endpoint;
 		memcpy(state->reason, status->reason, sizeof(state->reason));
+		state->by_tcp = carrier && addr_equal(&status->endpoint, &carrier->local);
+		if (state->by_tcp)
+			state->endpoint = carrier->endpoint;
 	} else {
 		state->state = DATAPLANE_RELAY_CONNECTING;
 		snprintf(state->reason, sizeof(state->reason), "not in use");

@@ -75,6 +75,7 @@ uint32_t service_relay_rtt_us(const struct nat *nat, const struct nat_relay *rel
 {
 	const struct dataplane_relay_status *status =
 		neighbour_relay(&nat->neighbour, relay->public_key);
+	const struct carrier *carrier = overtcp_find(&nat->overtcp, relay->public_key);
 	uint32_t best_us = DATAPLANE_UNKNOWN;
 
 	for (size_t i = 0; i < relay->n_endpoints; i++) {
@@ -83,14 +84,19 @@ uint32_t service_relay_rtt_us(const struct nat *nat, const struct nat_relay *rel
 		if (rtt_us < best_us)
 			best_us = rtt_us;
 	}
-	/* whatever is in the way of either only ever adds */
+	if (carrier && carrier->wanted && carrier->rtt_us < best_us)
+		best_us = carrier->rtt_us;
+	/* whatever is in the way of any of them only ever adds */
 	return status && status->rtt_us < best_us ? status->rtt_us : best_us;
 }
 
 static bool is_silent(const struct nat *nat, const struct nat_relay *relay)
 {
+	const struct carrier *carrier = overtcp_find(&nat->overtcp, relay->public_key);
 	size_t silent = 0;
 
+	if (carrier && carrier->wanted && carrier->rtt_us != DATAPLANE_UNKNOWN)
+		return false;
 	for (size_t i = 0; i < relay->n_endpoints; i++)
 		silent += behaviour_is_silent(&nat->behaviour, &relay->endpoints[i]);
 	return relay->n_endpoints && silent == relay->n_endpoints;
@@ -214,9 +220,19 @@ static void make_plan(struct nat *nat, const struct known *known)
 		.pairs = &nat->pairs,
 		.answering = answering,
 	};
+	struct plan_detour detours[NAT_RELAYS_MAX];
 	struct dataplane_plan plan;
 	size_t n_relays, n_peers;
 
+	input.detours = detours;
+	for (size_t i = 0; i < nat->desired.n_relays; i++) {
+		const uint8_t *key = nat->desired.relays[i].public_key;
+		const struct carrier *carrier = overtcp_find(&nat->overtcp, key);
+
+		if (carrier && carrier->wanted && carrier->state == CARRIER_UP)
+			detours[input.n_detours++] =
+				(struct plan_detour){.relay = key, .endpoint = carrier->local};
+	}
 	for (size_t i = 0; i < nat->desired.n_relays; i++) {
 		const struct nat_relay *relay = &nat->desired.relays[i];
 
@@ -283,10 +299,68 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* ---- without UDP ---- */
+
+/* The tunnel's own socket, on this machine. */
+static struct addr tunnel_here(const struct nat *nat)
+{
+	static const uint8_t here4[4] = {127, 0, 0, 1}, here6[16] = {[15] = 1};
+	const struct dataplane_state *state = &nat->neighbour.state;
+	struct addr addr = {0};
+
+	if (state->port_ipv4)
+		(void)addr_from_bytes(&addr, here4, sizeof(here4), state->port_ipv4);
+	else if (state->port_ipv6)
+		(void)addr_from_bytes(&addr, here6, sizeof(here6), state->port_ipv6);
+	return addr;
+}
+
+static bool is_bound_by_udp(const struct nat *nat, const struct nat_relay *relay)
+{
+	const struct dataplane_relay_status *status =
+		neighbour_relay(&nat->neighbour, relay->public_key);
+
+	return status && status->state == DATAPLANE_RELAY_BOUND &&
+	       !addr_is_loopback(&status->endpoint);
+}
+
+static bool is_in_plan(const struct nat *nat, const struct nat_relay *relay)
+{
+	const struct dataplane_plan *plan = &nat->neighbour.plan;
+
+	for (size_t i = 0; i < plan->n_relays; i++) {
+		if (memcmp(plan->relays[i].public_key, relay->public_key, DATAPLANE_KEY_SIZE) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Relays by TCP, as long as nothing that is sent by UDP is answered. */
+static uint64_t go_by_tcp(struct nat *nat, uint64_t now_us)
+{
+	struct overtcp_relay relays[NAT_RELAYS_MAX];
+	struct addr tunnel = tunnel_here(nat);
+	bool blocked = nat->desired.active && !addr_is_none(&tunnel) && nat->mute;
+	size_t n = 0;
+
+	for (size_t i = 0; blocked && i < nat->desired.n_relays; i++) {
+		const struct nat_relay *relay = &nat->desired.relays[i];
+
+		if (!is_bound_by_udp(nat, relay))
+			relays[n++] = (struct overtcp_relay){
+				.relay = relay,
+				.used = is_in_plan(nat, relay) ||
+					relays_is_chosen(&nat->relays, relay->public_key),
+			};
+	}
+	return overtcp_want(&nat->overtcp, now_us, &tunnel, relays, n);
+}
+
 static void think(struct nat *nat, uint64_t now_us)
 {
 	struct relays_seen seen[NAT_RELAYS_MAX];
 	struct known known;
+	uint64_t tcp_us;
 
 	nat->dirty = false;
 	nat->behaviour.changed = false;
@@ -299,6 +373,7 @@ static void think(struct nat *nat, uint64_t now_us)
 		check_failed(nat, now_us, seen);
 		choose_pairs(nat, now_us, seen);
 	}
+	tcp_us = go_by_tcp(nat, now_us);
 	if (is_complete(nat, now_us))
 		make_plan(nat, &known);
 	explain(nat, now_us);
@@ -306,6 +381,7 @@ static void think(struct nat *nat, uint64_t now_us)
 	nat->think_us = earlier(
 		relays_due_us(&nat->relays, now_us),
 		earlier(distances_due_us(&nat->distances, now_us), why_due_us(&nat->why, now_us)));
+	nat->think_us = earlier(nat->think_us, tcp_us);
 	if (!nat->neighbour.has_plan && nat->desired.active)
 		nat->think_us = earlier(nat->think_us, nat->active_us + COMPLETE_US);
 }
@@ -322,6 +398,15 @@ static void watch_drops(struct nat *nat)
 	nat->dirty |= drops_are_ours(&nat->drops) != ours;
 }
 
+/* It is concluded before any server is given up, and without a conclusion about the NAT. */
+static void watch_udp(struct nat *nat)
+{
+	bool mute = behaviour_is_mute(&nat->behaviour);
+
+	nat->dirty |= mute != nat->mute;
+	nat->mute = mute;
+}
+
 static void turn(void *data)
 {
 	struct nat *nat = data;
@@ -332,6 +417,7 @@ static void turn(void *data)
 	behaviour_set_own(&nat->behaviour, now_us, own, n_own);
 	due_us = behaviour_poll(&nat->behaviour, now_us);
 	watch_drops(nat);
+	watch_udp(nat);
 	if (nat->dirty || nat->behaviour.changed || now_us >= nat->think_us)
 		think(nat, now_us);
 	if (nat->think_us < due_us)
@@ -367,6 +453,7 @@ static void on_moved(void *data)
 	uint64_t now_us = clock_now_us();
 
 	neighbour_moved(&nat->neighbour);
+	overtcp_restart(&nat->overtcp);
 	behaviour_check(&nat->behaviour, now_us, ADDR_IPV4);
 	behaviour_check(&nat->behaviour, now_us, ADDR_IPV6);
 	on_changed(nat);
@@ -507,6 +594,7 @@ static int start(struct nat *nat, struct error *error)
 	result = bus_serve(nat->bus, nat_methods, nat, error);
 	if (result < 0)
 		return result;
+	overtcp_init(&nat->overtcp, &nat->loop, on_changed, nat);
 	neighbour_start(&nat->neighbour, &nat->loop, nat->bus, nat->service->instance, on_neighbour,
 			nat);
 	return 0;
@@ -519,6 +607,7 @@ static void stop(struct nat *nat)
 	loop_timer_stop(&nat->timer);
 	addresses_stop(&nat->addresses);
 	pipe_stop(&nat->pipe);
+	overtcp_stop(&nat->overtcp);
 	if (nat->bus)
 		bus_free(nat->bus);
 	neighbour_stop(&nat->neighbour);

@@ -23,6 +23,7 @@
 #include "svc-nat/distances.h"
 #include "svc-nat/drops.h"
 #include "svc-nat/neighbour.h"
+#include "svc-nat/overtcp.h"
 #include "svc-nat/pairs.h"
 #include "svc-nat/pipe.h"
 #include "svc-nat/plan.h"
@@ -39,6 +40,7 @@ struct nat {
 	struct neighbour neighbour; /* the dataplane */
 	struct behaviour behaviour;
 	struct drops drops;
+	struct overtcp overtcp;
 	struct relays relays;
 	struct distances distances;
 	struct pairs pairs;
@@ -58,6 +60,7 @@ struct nat {
 	size_t n_reflexive; /* as of the last state of the dataplane */
 	struct addr reflexive[DATAPLANE_REFLEXIVE_MAX];
 	struct behaviour_family logged[BEHAVIOUR_FAMILIES];
+	bool mute;	    /* nobody answers by UDP */
 	bool dirty;	    /* something was learnt since the last conclusions */
 	uint64_t think_us;  /* when they may become others by themselves */
 	uint64_t active_us; /* since when there is something to plan */

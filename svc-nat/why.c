@@ -58,10 +58,13 @@ static bool is_direct(const struct dataplane_peer *peer)
 	return is_connected(peer) && active_path(peer)->kind == DATAPLANE_PATH_DIRECT;
 }
 
-static bool is_bound(const struct why_input *input)
+/* One that is reached by TCP (overtcp.h) is bound at an address of this machine. */
+static bool is_bound_by_udp(const struct why_input *input)
 {
 	for (size_t i = 0; input->state && i < input->state->n_relays; i++) {
-		if (input->state->relays[i].state == DATAPLANE_RELAY_BOUND)
+		const struct dataplane_relay_status *relay = &input->state->relays[i];
+
+		if (relay->state == DATAPLANE_RELAY_BOUND && !addr_is_loopback(&relay->endpoint))
 			return true;
 	}
 	return false;
@@ -163,7 +166,7 @@ enum nat_cause why_here(const struct why_input *input)
 	bool filtered = input->state && input->state->filtered_age_us < WHY_FILTERED_US;
 
 	/* STUN may be blocked alone: a relay that answers proves that UDP is not. */
-	if (input->mapping != NAT_BLOCKED || is_bound(input))
+	if (input->mapping != NAT_BLOCKED || is_bound_by_udp(input))
 		return NAT_CAUSE_NONE;
 	return filtered || input->drops ? NAT_CAUSE_FIREWALL_HERE : NAT_CAUSE_UDP_BLOCKED_HERE;
 }

@@ -53,7 +53,8 @@ static void print_ways(const json_t *status)
 	else
 		say_field("server", "%s", "");
 	if (json_is_object(relay))
-		say_field("relay", "%s, %s, %s", text_at(relay, "name"), text_at(relay, "state"),
+		say_field("relay", "%s, %s%s, %s", text_at(relay, "name"), text_at(relay, "state"),
+			  strcmp(text_at(relay, "transport"), "tcp") == 0 ? " by TCP" : "",
 			  measure_at(relay, "rtt_ms", "ms", rtt));
 	else
 		say_field("relay", "%s", "");

@@ -11,7 +11,7 @@
     public   - IPv4 and IPv6 ────────────┤
     wall     - plain router ─────────────┤
     six      - IPv6 firewall, no IPv4 ───┤
-    blocked  - no UDP at all ────────────┘
+    blocked  - TCP outwards alone ───────┘
 
 twin's LAN has the same private network as port's, and twin the same address in it as port. wall has a public address,
 and a firewall of its own that drops what it did not ask for.
@@ -21,13 +21,14 @@ import threading
 
 import pytest
 
-from lab import ping, ping_first_reply, wait_until
+from lab import ping_first_reply, wait_until
 from lab.programs import with_port
 from party import join
 
 SERVER_PORT, RELAY_PORT = 8667, 51820
 SHARED_LAN = "192.168.77.0/24"
 SYMMETRIC = ("random", "sequence")
+NEVER_DIRECT = (*SYMMETRIC, "blocked")
 SOON_S = 40
 HOST_FIREWALL = """
 table inet wall {
@@ -100,21 +101,20 @@ def views(hosts):
     return {(host.name, peer["name"]): peer for host in hosts.values() for peer in host.lanrage("peers")}
 
 
-def reachable(hosts):
-    return [name for name in hosts if name != "blocked"]
-
-
 def should_be_direct(one, other):
-    """Nobody without IPv4 speaks to one without IPv6, and a symmetric side promises nothing."""
+    """
+    Nobody without IPv4 speaks to one without IPv6, a symmetric side promises nothing, and without UDP there is only
+    the relay.
+    """
     if "six" in (one, other):
         return "public" in (one, other)
-    return one not in SYMMETRIC and other not in SYMMETRIC
+    return one not in NEVER_DIRECT and other not in NEVER_DIRECT
 
 
 def not_yet(hosts):
     """Pairs that are not as they should be, in words."""
     seen, wrong = views(hosts), []
-    for pair in itertools.permutations(reachable(hosts), 2):
+    for pair in itertools.permutations(hosts, 2):
         peer = seen.get(pair)
         if not peer or peer["state"] != "connected" or peer["path"] != "direct" and should_be_direct(*pair):
             wrong.append(f"{' -> '.join(pair)}: {peer}")
@@ -134,11 +134,11 @@ def test_all_are_connected_and_direct_where_it_can_be(party):
     except TimeoutError:
         pytest.fail("\n".join(wrong))
     seen = views(hosts)
-    for pair in itertools.permutations(reachable(hosts), 2):
+    for pair in itertools.permutations(hosts, 2):
         peer = seen[pair]
         assert (peer["reason"] is None) == (peer["path"] == "direct"), f"{pair}: {peer}"
         assert (peer["relay"] is None) == (peer["path"] == "direct"), f"{pair}: {peer}"
-    lucky = sorted("-".join(pair) for pair in itertools.combinations(reachable(hosts), 2)
+    lucky = sorted("-".join(pair) for pair in itertools.combinations(hosts, 2)
                    if seen[pair]["path"] == "direct" and not should_be_direct(*pair))
     print(f"direct with a symmetric side: {', '.join(lucky) or 'none'}")
 
@@ -146,7 +146,7 @@ def test_all_are_connected_and_direct_where_it_can_be(party):
 def test_all_hear_each_other(party):
     """A ping goes from everybody to everybody."""
     hosts, addresses = party
-    for one, other in itertools.permutations(reachable(hosts), 2):
+    for one, other in itertools.permutations(hosts, 2):
         ping_first_reply(hosts[one], addresses[other], 10)
 
 
@@ -171,21 +171,20 @@ def test_no_family_in_common(party):
     seen = views(hosts)
     assert seen["six", "public"]["endpoint"].startswith("[2001:db8:")
     assert seen["public", "six"]["endpoint"].startswith("[2001:db8:")
-    for other in set(reachable(hosts)) - {"six", "public"}:
+    for other in set(hosts) - {"six", "public"}:
         assert seen["six", other]["path"] == "relay" and seen[other, "six"]["path"] == "relay"
 
 
 def test_without_udp(party):
-    """
-    blocked cannot be reached by UDP, and there is no other way yet: nobody claims to be connected to it, and both sides
-    say that it is UDP.
-    """
-    hosts, addresses = party
-    assert not ping(hosts["full"], addresses["blocked"], count=3, wait=0.3)
+    """blocked meets everybody at the relay, which it reaches by TCP, and all say that it is for want of UDP."""
+    hosts, _ = party
+    relay = hosts["blocked"].lanrage("status")["relay"]
+    assert relay["transport"] == "tcp" and relay["state"] == "connected"
+    assert all(host.lanrage("status")["relay"]["transport"] == "udp" for host in hosts.values()
+               if host.name != "blocked")
+    pairs = [pair for pair in itertools.permutations(hosts, 2) if "blocked" in pair]
 
-    def honest():
+    def said():
         seen = views(hosts)
-        pairs = [pair for pair in itertools.permutations(hosts, 2) if "blocked" in pair]
-        return all(seen[pair]["state"] in ("connecting", "failed") and seen[pair]["path"] == "none"
-                   and "UDP" in (seen[pair]["reason"] or "") for pair in pairs)
-    wait_until(honest, SOON_S, "blocked is shown as out of reach, for want of UDP", interval=0.5)
+        return all(seen[pair]["path"] == "relay" and "UDP" in (seen[pair]["reason"] or "") for pair in pairs)
+    wait_until(said, SOON_S, "all say that it is UDP", interval=0.5)

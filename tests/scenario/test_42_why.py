@@ -89,10 +89,10 @@ def test_direct_and_well(lab):
 
 
 def test_udp_blocked(lab):
-    """a's router lets no UDP through."""
+    """a's router lets no UDP through: the relay is reached by TCP."""
     _, a, b = two_friends(lab, "udp-blocked")
-    expect(a, "b", "udp-blocked-here", "none")
-    expect(b, "a", "udp-blocked-there", "none")
+    expect(a, "b", "udp-blocked-here", "relay")
+    expect(b, "a", "udp-blocked-there", "relay")
     assert peer_of(a, "b")["reason"].startswith("nothing that is sent by UDP is answered here")
     expect_in_doctor(a, "udp", "UDP")
 

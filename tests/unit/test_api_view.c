@@ -158,7 +158,7 @@ static void status_of_a_member(void **state)
 	       "\"virtual_ip\":\"10.66.0.1\",\"interface\":\"lanrage0\"},"
 	       "\"server\":{\"url\":\"ws://s.example:8667\",\"state\":\"connected\"},"
 	       "\"relay\":{\"name\":\"eu1\",\"endpoint\":\"203.0.113.1:51820\","
-	       "\"state\":\"connected\",\"rtt_ms\":8.0},"
+	       "\"transport\":\"udp\",\"state\":\"connected\",\"rtt_ms\":8.0},"
 	       "\"nat\":{\"mapping\":\"endpoint-independent\",\"filtering\":null,"
 	       "\"public\":[\"198.51.100.4:4242\"]},"
 	       "\"services\":{\"dataplane\":" WELL ",\"nat\":" WELL ",\"control\":" WELL
@@ -251,6 +251,25 @@ static void a_relayed_peer_has_a_reason(void **state)
 	golden(peer(1), text);
 }
 
+/* The data plane reaches it at an address of this machine, which is of no use to anybody. */
+static void a_relay_by_tcp(void **state)
+{
+	json_t *json;
+
+	(void)state;
+	addr_parse(&mo_paths[0].endpoint, "127.0.0.1:40000");
+	snapshot.nat_state.relays[0].by_tcp = true;
+	json = peer(1);
+	assert_string_equal(json_string_value(json_object_get(json, "endpoint")),
+			    "203.0.113.1:51820");
+	json_decref(json);
+	json = view_status(&snapshot);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(json, "relay"), "transport")),
+		"tcp");
+	json_decref(json);
+}
+
 static void a_member_that_was_never_heard(void **state)
 {
 	char text[1024];
@@ -324,7 +343,8 @@ static void network_for_doctor(void **state)
 	       "\"server\":{\"url\":\"ws://s.example:8667\",\"state\":\"connected\","
 	       "\"reason\":\"refused\"},"
 	       "\"relays\":[{\"name\":\"eu1\",\"endpoint\":\"203.0.113.1:51820\","
-	       "\"state\":\"connected\",\"rtt_ms\":8.0,\"reason\":null,\"chosen\":true}],"
+	       "\"transport\":\"udp\",\"state\":\"connected\",\"rtt_ms\":8.0,\"reason\":null,"
+	       "\"chosen\":true}],"
 	       "\"nat\":{\"mapping\":\"endpoint-independent\",\"filtering\":null,"
 	       "\"public\":[\"198.51.100.4:4242\"]},"
 	       "\"candidates\":[{\"endpoint\":\"192.168.1.5:4242\",\"kind\":\"own\"}]}");
@@ -564,6 +584,7 @@ int main(void)
 		cmocka_unit_test_setup(status_in_no_party, set_up),
 		cmocka_unit_test_setup(a_direct_peer, set_up),
 		cmocka_unit_test_setup(a_relayed_peer_has_a_reason, set_up),
+		cmocka_unit_test_setup(a_relay_by_tcp, set_up),
 		cmocka_unit_test_setup(a_member_that_was_never_heard, set_up),
 		cmocka_unit_test_setup(why_a_peer_is_not_direct, set_up),
 		cmocka_unit_test_setup(only_a_connected_peer_has_a_path, set_up),

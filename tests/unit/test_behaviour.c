@@ -282,6 +282,28 @@ static void test_copies(void **state)
 	assert_in_range(world.sent, 4 * BEHAVIOUR_TRIES, 5 * BEHAVIOUR_TRIES);
 }
 
+/* Said before any server is given up, taken back by the first answer, and never of one server. */
+static void test_mute(void **state)
+{
+	(void)state;
+	assert_false(behaviour_is_mute(&world.behaviour));
+	world.rule = BLOCKED;
+	set_servers(true, two_hosts);
+	run(699 * MS);
+	assert_false(behaviour_is_mute(&world.behaviour));
+	run(2 * MS);
+	assert_true(behaviour_is_mute(&world.behaviour));
+	run(20 * CLOCK_SECOND);
+	assert_true(behaviour_is_mute(&world.behaviour));
+	world.rule = ENDPOINT_INDEPENDENT;
+	run(31 * CLOCK_SECOND);
+	assert_false(behaviour_is_mute(&world.behaviour));
+	world.dead = parse(two_hosts[0]);
+	run(90 * CLOCK_SECOND);
+	assert_true(behaviour_is_silent(&world.behaviour, &world.dead));
+	assert_false(behaviour_is_mute(&world.behaviour));
+}
+
 /* A round trip beyond the first copy's time-out is still measured exactly. */
 static void test_round_trip(void **state)
 {
@@ -625,6 +647,7 @@ static void test_refresh(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_mute, setup),
 		cmocka_unit_test_setup(test_filtering, setup),
 		cmocka_unit_test_setup(test_refresh, setup),
 		cmocka_unit_test_setup(test_conclusions, setup),

@@ -241,6 +241,7 @@ static void make_state(void)
 		current.relays[i].state = i ? DATAPLANE_RELAY_REFUSED : DATAPLANE_RELAY_BOUND;
 		current.relays[i].rtt_us = i ? DATAPLANE_UNKNOWN : 12345;
 		current.relays[i].chosen = !i;
+		current.relays[i].by_tcp = i;
 	}
 	current.relays[0].endpoint = parse("203.0.113.1:9000");
 	strcpy(current.relays[1].reason, "the ticket has expired");

@@ -468,6 +468,30 @@ static void test_endpoints(void **state)
 	dataplane_plan_clear(&plan);
 }
 
+/* A relay that is reached by TCP has one endpoint alone, whatever families there are. */
+static void test_detours(void **state)
+{
+	struct plan_detour detour = {.relay = relays[1].public_key};
+	struct dataplane_plan plan;
+
+	(void)state;
+	detour.endpoint = parse("127.0.0.1:777");
+	input.n_detours = 1;
+	input.detours = &detour;
+	own.port_ipv4 = 0;
+	assert_int_equal(plan_make(&plan, &input), 0);
+	for (size_t i = 0; i < plan.n_relays; i++) {
+		if (plan.relays[i].public_key[0] != 'B')
+			continue;
+		assert_int_equal(plan.relays[i].n_endpoints, 1);
+		assert_true(addr_equal(&plan.relays[i].endpoints[0], &detour.endpoint));
+		assert_int_equal(plan.relays[i].ticket_length, 3);
+		dataplane_plan_clear(&plan);
+		return;
+	}
+	fail();
+}
+
 static void test_inactive(void **state)
 {
 	struct dataplane_plan plan;
@@ -535,6 +559,7 @@ int main(void)
 		cmocka_unit_test_setup(test_bindings_are_bounded, setup),
 		cmocka_unit_test_setup(test_a_crowd_meets, setup),
 		cmocka_unit_test_setup(test_endpoints, setup),
+		cmocka_unit_test_setup(test_detours, setup),
 		cmocka_unit_test_setup(test_inactive, setup),
 		cmocka_unit_test_setup(test_equal, setup),
 		cmocka_unit_test_setup(test_decodes, setup),

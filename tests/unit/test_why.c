@@ -237,6 +237,9 @@ static void test_own_firewall(void **state)
 	/* something comes through after all */
 	relay.state = DATAPLANE_RELAY_BOUND;
 	assert_int_equal(why_here(&input), NAT_CAUSE_NONE);
+	/* but not when that is by TCP */
+	assert_int_equal(addr_parse(&relay.endpoint, "127.0.0.1:40000"), 0);
+	assert_int_equal(why_here(&input), NAT_CAUSE_FIREWALL_HERE);
 }
 
 static void test_first_seconds(void **state)
