@@ -214,7 +214,6 @@ void peer_transmit(struct peer *peer, uint64_t now_us, uint8_t *packet, size_t l
 int peer_ping(struct peer *peer, uint64_t now_us, uint64_t cookie)
 {
 	struct path *path = reach_active(peer);
-	struct frame frame = {.type = FRAME_PROBE};
 
 	if (!peer_is_engine(peer))
 		return -EOPNOTSUPP;
@@ -225,13 +224,9 @@ int peer_ping(struct peer *peer, uint64_t now_us, uint64_t cookie)
 
 		if (ping->sent_us != 0)
 			continue;
-		frame.probe.path = path->id;
-		frame.probe.sequence = probe_window_sent(&path->probes, now_us);
-		memcpy(frame.probe.data, path->rx_data, sizeof(frame.probe.data));
-		frame.probe.flags = FRAME_PROBE_ACTIVE;
-		*ping = (struct peer_ping){cookie, now_us, path->id, frame.probe.sequence};
+		*ping = (struct peer_ping){cookie, now_us, path->id,
+					   reach_probe(peer, now_us, path)};
 		tunnel_due(&peer->tunnel, now_us + PING_US);
-		peer_send_frame(peer, now_us, path, &frame, 0);
 		return 0;
 	}
 	return -EBUSY;

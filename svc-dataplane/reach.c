@@ -704,7 +704,7 @@ void reach_frame(struct peer *peer, uint64_t now_us, struct path *path, const ui
 
 /* --- time --- */
 
-static void send_probe(struct peer *peer, uint64_t now_us, struct path *path)
+uint32_t reach_probe(struct peer *peer, uint64_t now_us, struct path *path)
 {
 	struct frame frame = {.type = FRAME_PROBE};
 
@@ -717,6 +717,7 @@ static void send_probe(struct peer *peer, uint64_t now_us, struct path *path)
 	peer_send_frame(peer, now_us, path, &frame, path_probe_padding(path));
 	if (path->relay && probe_window_missed(&path->probes) > 0)
 		relaylink_nudge(path->relay, now_us);
+	return frame.probe.sequence;
 }
 
 static bool take_probe(struct peer *peer, const struct path *path, uint64_t now_us)
@@ -749,7 +750,7 @@ static uint64_t probe_path(struct peer *peer, uint64_t now_us, struct path *path
 	if (due <= now_us) {
 		if (!take_probe(peer, path, now_us))
 			return now_us + bucket_wait_us(&peer->probe_bucket, REACH_PROBES, now_us);
-		send_probe(peer, now_us, path);
+		reach_probe(peer, now_us, path);
 		due = path_probe_due_us(path, active, &pace, now_us);
 	}
 	judge = path_judge_due_us(path, active, now_us);

@@ -60,6 +60,8 @@ void reach_initiate(struct peer *peer, uint64_t now_us, const struct message_ini
 /* The initiation under way along one more path. */
 void reach_initiate_path(struct peer *peer, uint64_t now_us, struct path *path);
 
+/* Probes the path now; returns the probe's sequence number. */
+uint32_t reach_probe(struct peer *peer, uint64_t now_us, struct path *path);
 /* An authenticated packet came along this path. proof: it answers something of ours that went by
  * this path. */
 void reach_heard(struct peer *peer, uint64_t now_us, struct path *path, size_t length, bool proof);

@@ -339,6 +339,39 @@ static void test_hole(void **unused)
 	}
 }
 
+static uint64_t only_hole_hook(struct simnet *net, const struct addr *from, const struct addr *to,
+			       const uint8_t *bytes, size_t length)
+{
+	const struct cut *cut = net->data;
+
+	if (net->now_us >= cut->from_us &&
+	    (addr_equal(from, cut->relay) || addr_equal(to, cut->relay)))
+		return CLOCK_NEVER;
+	return hole_hook(net, from, to, bytes, length);
+}
+
+/* With no other way left the path with the hole stays in use. A ping, short as the player's own
+ * packets may be, does not make it whole. */
+static void test_ping_into_a_hole(void **unused)
+{
+	struct pair pair;
+
+	(void)unused;
+	pair_start(&pair, DATAPLANE_DOUBLING_OFF, 900);
+	pair.net.hook = only_hole_hook;
+	pair.cut.from_us = pair.net.now_us;
+	pair.cut.until_us = pair.net.now_us + 60 * S;
+	sim_run(&pair.net, 5 * S);
+	for (uint64_t i = 1; i <= 3; i++) {
+		assert_true(sim_look(pair.a, pair.b).path.hole);
+		assert_int_equal(engine_probe(pair.a->engine, pair.net.now_us, pair.b->key, i), 0);
+		sim_run(&pair.net, 1 * S);
+		assert_int_equal(pair.a->ping.error, -ETIMEDOUT);
+	}
+	assert_true(sim_look(pair.a, pair.b).path.hole);
+	sim_deinit(&pair.net);
+}
+
 /* A path that loses 5 % each way may be left for a better one, but each time it is taken again
  * later: a few changes in ten minutes, not one in each. */
 static void test_no_flapping(void **unused)
@@ -1299,6 +1332,7 @@ int main(void)
 		cmocka_unit_test(test_doubling_a_lossy_path),
 		cmocka_unit_test(test_doubling_is_bounded),
 		cmocka_unit_test(test_hole),
+		cmocka_unit_test(test_ping_into_a_hole),
 		cmocka_unit_test(test_no_flapping),
 		cmocka_unit_test(test_moving),
 		cmocka_unit_test(test_moving_nowhere),
