@@ -398,13 +398,17 @@ static void watch_drops(struct nat *nat)
 	nat->dirty |= drops_are_ours(&nat->drops) != ours;
 }
 
-/* It is concluded before any server is given up, and without a conclusion about the NAT. */
+/* Concluded before any server is given up, and taken back by an answer alone: that a new server was
+ * not asked yet says nothing. */
 static void watch_udp(struct nat *nat)
 {
-	bool mute = behaviour_is_mute(&nat->behaviour);
+	const struct behaviour *behaviour = &nat->behaviour;
+	bool mute = behaviour_is_mute(behaviour) ||
+		    (nat->mute && behaviour->answers == nat->mute_answers);
 
 	nat->dirty |= mute != nat->mute;
 	nat->mute = mute;
+	nat->mute_answers = behaviour->answers;
 }
 
 static void turn(void *data)

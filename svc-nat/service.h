@@ -60,10 +60,11 @@ struct nat {
 	size_t n_reflexive; /* as of the last state of the dataplane */
 	struct addr reflexive[DATAPLANE_REFLEXIVE_MAX];
 	struct behaviour_family logged[BEHAVIOUR_FAMILIES];
-	bool mute;	    /* nobody answers by UDP */
-	bool dirty;	    /* something was learnt since the last conclusions */
-	uint64_t think_us;  /* when they may become others by themselves */
-	uint64_t active_us; /* since when there is something to plan */
+	bool mute;	       /* nobody answers by UDP */
+	uint64_t mute_answers; /* as counted by behaviour, at the last turn */
+	bool dirty;	       /* something was learnt since the last conclusions */
+	uint64_t think_us;     /* when they may become others by themselves */
+	uint64_t active_us;    /* since when there is something to plan */
 	struct loop_timer timer;
 };
 

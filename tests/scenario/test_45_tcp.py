@@ -107,7 +107,8 @@ def test_udp_comes_and_goes(lab):
 
 
 def test_the_relay_dies(lab):
-    """a is at two relays by TCP. The one in use is killed: the game goes on over the other. It returns: likewise."""
+    """a is at two relays by TCP. The one in use is killed: the game goes on over the other. It returns: nothing is
+    lost by that."""
     url, relays, a, b = friends(lab, relays=2)
     wait_until(lambda: [(relay["transport"], relay["state"]) for relay in Member(a).do("GET", "network")["relays"]]
                == 2 * [("tcp", "connected")], SOON_S, "a is at both")
@@ -118,10 +119,12 @@ def test_the_relay_dies(lab):
         used.stop("lanrage-relay", sig=signal.SIGKILL)
         time.sleep(5)
         used.start_relay(url)
+        returned = time.monotonic()
         time.sleep(5)
     gap = playing.result.gap_at(killed)
     print(f"back after {gap:.2f} s")
     assert gap < HANG_S
+    assert playing.result.lost_between(returned, returned + 100) == []
     ping_first_reply(a, address_of(b), BACK_S)
 
 
