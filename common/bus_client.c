@@ -172,25 +172,6 @@ void bus_request(struct bus *bus, enum service_id to, uint32_t type, const uint8
 		bus_item_ready(&request->item);
 }
 
-static void bus_pinged(void *data, const struct error *error, const uint8_t *body, size_t length)
-{
-	struct bus *bus = data;
-
-	(void)body;
-	(void)length;
-	bus->server.ping_answered = !error;
-}
-
-void bus_client_ping(struct bus *bus, struct bus_dial *dial)
-{
-	struct bus_request *request =
-		request_new(bus, bus->service->id, CHECK_TIMEOUT_MS, bus_pinged, bus);
-
-	request->early = request_send(request, dial->socket, BUS_REQUEST_PING, NULL, 0);
-	if (request->early != 0)
-		bus_item_ready(&request->item);
-}
-
 /* ---- events in */
 
 /* Sets *resync; false for an event that was seen. Any other instance counts as new, also a smaller

@@ -38,7 +38,7 @@ int bus_dial_open(struct bus *bus, struct bus_dial *dial, int (*open_socket)(nng
 	return 0;
 }
 
-void bus_dial_stop(struct bus_dial *dial)
+static void bus_dial_stop(struct bus_dial *dial)
 {
 	if (dial->dialing)
 		(void)nng_dialer_close(dial->dialer);

@@ -24,9 +24,8 @@
 #define PUB_QUEUE	 4096		       /* messages a subscriber; nng's default is 16 */
 #define SUB_QUEUE	 8192
 #define TICK_MS		 1000
-#define CHECK_TICKS	 5   /* between self-checks; after a failure the next comes in one */
-#define CHECK_TIMEOUT_MS 800 /* less than a tick */
-#define CHECK_FAILURES	 2   /* before a listener is made anew */
+#define CHECK_TICKS	 5 /* between self-checks; after a failure the next comes in one */
+#define CHECK_FAILURES	 2 /* before a listener is made anew */
 #define REDIAL_US	 (3 * CLOCK_SECOND) /* without a pipe, before a dialer is made anew */
 #define REPLY_TIMEOUT_MS 2000 /* a client that does not read must not keep a call for ever */
 /* Long: repeating is for a connection that broke, which nng notices by itself. With an infinite
@@ -94,17 +93,21 @@ struct bus_subscription {
 	struct bus_subscription *next;
 };
 
+struct bus_probe {
+	int fd; /* -1: none */
+};
+
 /* One of the own sockets, and the self-check's connection to it. */
 struct bus_listener {
 	const char *name;
 	nng_socket socket;
 	nng_listener listener;
 	bool listening;
-	struct bus_dial probe;
+	struct bus_probe probe;
 	unsigned failures;
 };
 
-enum bus_probe {
+enum probe_state {
 	PROBE_NONE,
 	PROBE_AWAITED,
 	PROBE_ACCEPTED,
@@ -123,8 +126,8 @@ struct bus_server {
 	struct loop_timer repeat_timer;
 	struct bus_item joined; /* somebody subscribed */
 	atomic_uint strangers;	/* turned away since the last tick */
-	atomic_int probe;	/* enum bus_probe, of pub.sock */
-	bool checking, ping_answered;
+	atomic_int probe;	/* enum probe_state, of pub.sock */
+	bool checking;
 	unsigned ticks_to_check;
 };
 
@@ -167,7 +170,6 @@ int bus_dial_open(struct bus *bus, struct bus_dial *dial, int (*open_socket)(nng
 		  enum service_id to, const char *name);
 int bus_dial_open_req(struct bus *bus, struct bus_dial *dial, enum service_id to);
 int bus_dial_start(struct bus_dial *dial);
-void bus_dial_stop(struct bus_dial *dial);
 void bus_dial_close(struct bus_dial *dial);
 /* A dialer may have given up without telling; one that has not loses nothing. */
 void bus_dial_watch(struct bus_dial *dial, uint64_t now_us);
@@ -179,7 +181,13 @@ void bus_server_close(struct bus *bus);
 /* Ends every request that is under way with -ECANCELED. */
 void bus_client_cancel(struct bus *bus);
 void bus_client_close(struct bus *bus);
-/* Asks the own rep socket over the self-check's connection; sets ping_answered. */
-void bus_client_ping(struct bus *bus, struct bus_dial *dial);
+/* bus_probe.c; protocol: SP's number of what we pretend to be. 0 or a negative errno. */
+int bus_probe_open(struct bus_probe *probe, const struct bus *bus, const char *name,
+		   uint16_t protocol);
+/* Asks the own rep socket. */
+void bus_probe_ping(const struct bus_probe *probe);
+/* Whether that was answered by now. */
+bool bus_probe_is_answered(const struct bus_probe *probe);
+void bus_probe_close(struct bus_probe *probe);
 
 #endif

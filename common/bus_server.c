@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <nng/nng.h>
 #include <nng/protocol/pubsub0/pub.h>
-#include <nng/protocol/pubsub0/sub.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <nng/transport/ipc/ipc.h>
 #include <stdlib.h>
@@ -15,6 +14,10 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "ipc.pb-c.h"
+
+/* What nng's protocols are called on the wire. */
+#define SP_REQ 0x30
+#define SP_SUB 0x21
 
 /* ---- serving requests */
 
@@ -178,10 +181,7 @@ static bool take_probe(struct bus *bus, nng_pipe pipe)
 }
 
 /* These two run on a thread of nng's: they only read what never changes.
- *
- * The self-check's connection has done its duty when it comes here, and is given no event: nng
- * 1.5.2 waits for ever for a receiving that was under way when the receiver closed the connection,
- * and closes no other one any more. */
+ * The self-check's connection has done its duty when it comes here, and is given no event. */
 static void pub_check_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
 {
 	struct bus *bus = argument;
@@ -316,15 +316,16 @@ static int listener_open(struct bus_listener *own, const char *name,
 	if (r != 0)
 		return r;
 	own->name = name; /* which says that the socket is open */
+	own->probe.fd = -1;
 	(void)nng_socket_set_size(own->socket, NNG_OPT_RECVMAXSZ, MESSAGE_MAX);
 	return 0;
 }
 
 static void listener_close(struct bus *bus, struct bus_listener *own)
 {
-	bus_dial_close(&own->probe);
 	if (!own->name)
 		return;
+	bus_probe_close(&own->probe);
 	listener_stop(bus, own);
 	(void)nng_close(own->socket);
 }
@@ -336,14 +337,13 @@ static void check_begin(struct bus *bus)
 	struct bus_server *server = &bus->server;
 
 	server->checking = true;
-	server->ping_answered = false;
 	atomic_store(&server->probe, PROBE_AWAITED);
 	/* Always by a new connection: the ones that exist outlive a deaf listener. Nor is it
 	 * enough that we connect, because its kernel half and the handshake go on working: rep must
 	 * answer, pub must have been given our pipe. */
-	(void)bus_dial_start(&server->rep.probe);
-	(void)bus_dial_start(&server->pub.probe);
-	bus_client_ping(bus, &server->rep.probe);
+	(void)bus_probe_open(&server->rep.probe, bus, server->rep.name, SP_REQ);
+	(void)bus_probe_open(&server->pub.probe, bus, server->pub.name, SP_SUB);
+	bus_probe_ping(&server->rep.probe);
 }
 
 /* nng keeps descriptors of connections that a deaf listener accepted, so whoever makes it deaf
@@ -391,11 +391,12 @@ static void check_end(struct bus *bus)
 	struct bus_server *server = &bus->server;
 
 	server->checking = false;
-	bus_dial_stop(&server->rep.probe);
-	bus_dial_stop(&server->pub.probe);
-	check_judge(bus, &server->rep, server->ping_answered || bus_is_busy(bus));
+	check_judge(bus, &server->rep,
+		    bus_probe_is_answered(&server->rep.probe) || bus_is_busy(bus));
 	check_judge(bus, &server->pub,
 		    atomic_exchange(&server->probe, PROBE_NONE) == PROBE_ACCEPTED);
+	bus_probe_close(&server->rep.probe);
+	bus_probe_close(&server->pub.probe);
 	server->ticks_to_check = server->rep.failures || server->pub.failures ? 1 : CHECK_TICKS;
 }
 
@@ -447,16 +448,6 @@ static int bus_open_server(struct bus *bus)
 	(void)nng_pipe_notify(server->pub.socket, NNG_PIPE_EV_ADD_POST, pub_added_pipe, bus);
 	for (size_t i = 0; r == 0 && i < BUS_CALLS_MAX; i++)
 		r = bus_open_call(bus, &server->calls[i]);
-	if (r == 0)
-		r = bus_dial_open_req(bus, &server->rep.probe, bus->service->id);
-	if (r == 0)
-		r = bus_dial_open(bus, &server->pub.probe, nng_sub0_open, bus->service->id,
-				  "pub.sock");
-	/* It is turned away each time, and once is enough. */
-	if (r == 0)
-		r = nng_socket_set_ms(server->pub.probe.socket, NNG_OPT_RECONNMINT, RESEND_MS);
-	if (r == 0)
-		r = nng_socket_set_ms(server->pub.probe.socket, NNG_OPT_RECONNMAXT, RESEND_MS);
 	if (r == 0)
 		r = listener_start(bus, &server->rep);
 	if (r == 0)
