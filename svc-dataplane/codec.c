@@ -787,6 +787,7 @@ static Lanrage__Dataplane__RelayState *relay_status_out(struct arena *arena,
 	out->handshake_age_us = relay->handshake_age_us;
 	out->reason = text_out(relay->reason);
 	out->full = relay->full;
+	out->unanswered = relay->unanswered;
 	return out;
 }
 
@@ -884,6 +885,7 @@ static bool relay_status_in(struct dataplane_relay_status *relay,
 	relay->handshake_age_us =
 		in->known_handshake_case ? in->handshake_age_us : DATAPLANE_UNKNOWN_AGE;
 	relay->full = in->full;
+	relay->unanswered = in->unanswered;
 	return true;
 }
 

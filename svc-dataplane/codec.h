@@ -228,7 +228,8 @@ struct dataplane_relay_status {
 	uint32_t rtt_us;
 	uint64_t handshake_age_us;
 	char reason[DATAPLANE_REASON_MAX];
-	bool full; /* refused, because it has no place left */
+	bool full;	 /* refused, because it has no place left */
+	bool unanswered; /* the last probe to it is overdue */
 };
 
 enum dataplane_interface_state {

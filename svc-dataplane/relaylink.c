@@ -125,9 +125,12 @@ static void probe(struct relaylink *link, uint64_t now_us)
 
 void relaylink_nudge(struct relaylink *link, uint64_t now_us)
 {
-	if (session_can_send(&link->tunnel.session, now_us) &&
-	    now_us - link->probe_us >= NUDGE_LEAST_US)
-		probe(link, now_us);
+	if (!session_can_send(&link->tunnel.session, now_us) ||
+	    now_us - link->probe_us < NUDGE_LEAST_US)
+		return;
+	probe(link, now_us);
+	/* When that is overdue, not when the next would be. */
+	tunnel_due(&link->tunnel, now_us);
 }
 
 /* --- what the session asks for --- */
@@ -466,4 +469,5 @@ void relaylink_status(const struct relaylink *link, uint64_t now_us,
 	status->rtt_us = link->probes.srtt_us ? link->probes.srtt_us : DATAPLANE_UNKNOWN;
 	status->handshake_age_us = tunnel_handshake_age_us(&link->tunnel, now_us);
 	status->full = link->state == DATAPLANE_RELAY_REFUSED && link->full;
+	status->unanswered = probe_window_missed(&link->probes) > 0;
 }

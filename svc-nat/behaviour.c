@@ -572,6 +572,14 @@ void behaviour_check(struct behaviour *behaviour, uint64_t now_us, uint8_t famil
 	}
 }
 
+void behaviour_check_all(struct behaviour *behaviour, uint64_t now_us)
+{
+	for (size_t i = 0; i < behaviour->n_servers; i++) {
+		if (now_us - behaviour->servers[i].ended_us >= AGAIN_US)
+			hurry(&behaviour->servers[i], now_us);
+	}
+}
+
 void behaviour_check_server(struct behaviour *behaviour, uint64_t now_us, const struct addr *addr)
 {
 	struct behaviour_server *server = find(behaviour, addr);

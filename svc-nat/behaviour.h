@@ -96,6 +96,8 @@ void behaviour_refresh(struct behaviour *behaviour, uint64_t now_us);
 /* Something else hints that the family's mapping may be another now: asks its primary, once a
  * second at most. */
 void behaviour_check(struct behaviour *behaviour, uint64_t now_us, uint8_t family);
+/* Are we cut off? Asks everybody who was not asked a moment ago. */
+void behaviour_check_all(struct behaviour *behaviour, uint64_t now_us);
 /* Is this server still there? Asks it unless that was done a moment ago. */
 void behaviour_check_server(struct behaviour *behaviour, uint64_t now_us,
 			    const struct addr *server);

@@ -148,22 +148,26 @@ static void fetch(void *data)
 		    on_fetched, neighbour);
 }
 
-/* Every event is a reason to look: what a peer's change means for the plan only the whole tells. */
-static void on_event(void *data, uint32_t type, bool resync, const uint8_t *body, size_t length)
+void neighbour_look(struct neighbour *neighbour)
 {
-	struct neighbour *neighbour = data;
 	uint64_t age_us = clock_now_us() - neighbour->fetched_us;
 
-	(void)type;
-	(void)resync;
-	(void)body;
-	(void)length;
 	if (neighbour->fetching)
 		neighbour->fetch_again = true;
 	else if (age_us >= INTERVAL_MS * CLOCK_MS)
 		fetch(neighbour);
 	else
 		fetch_after(neighbour, INTERVAL_MS - age_us / CLOCK_MS);
+}
+
+/* Every event is a reason to look: what a peer's change means for the plan only the whole tells. */
+static void on_event(void *data, uint32_t type, bool resync, const uint8_t *body, size_t length)
+{
+	(void)type;
+	(void)resync;
+	(void)body;
+	(void)length;
+	neighbour_look(data);
 }
 
 void neighbour_start(struct neighbour *neighbour, struct loop *loop, struct bus *bus,

@@ -47,6 +47,8 @@ bool neighbour_set_plan(struct neighbour *neighbour, struct dataplane_plan *plan
 /* Own addresses or routes changed: the dataplane is told at once. It may not hear, and finds out by
  * itself then, a little later. */
 void neighbour_moved(struct neighbour *neighbour);
+/* Fetches its state as soon as may be; changed follows. */
+void neighbour_look(struct neighbour *neighbour);
 /* NULL when the dataplane does not know the relay. */
 const struct dataplane_relay_status *neighbour_relay(const struct neighbour *neighbour,
 						     const uint8_t key[DATAPLANE_KEY_SIZE]);

@@ -320,7 +320,7 @@ static bool is_bound_by_udp(const struct nat *nat, const struct nat_relay *relay
 	const struct dataplane_relay_status *status =
 		neighbour_relay(&nat->neighbour, relay->public_key);
 
-	return status && status->state == DATAPLANE_RELAY_BOUND &&
+	return status && status->state == DATAPLANE_RELAY_BOUND && !status->unanswered &&
 	       !addr_is_loopback(&status->endpoint);
 }
 
@@ -407,6 +407,9 @@ static void watch_udp(struct nat *nat)
 		    (nat->mute && behaviour->answers == nat->mute_answers);
 
 	nat->dirty |= mute != nat->mute;
+	/* Does any relay answer the tunnel? */
+	if (mute && !nat->mute)
+		neighbour_look(&nat->neighbour);
 	nat->mute = mute;
 	nat->mute_answers = behaviour->answers;
 }
@@ -491,10 +494,8 @@ static void notice_loss(struct nat *nat, uint64_t now_us)
 		n_reached += state->peers[i].state == DATAPLANE_PEER_CONNECTED;
 	for (size_t i = 0; i < state->n_relays; i++)
 		n_reached += state->relays[i].state == DATAPLANE_RELAY_BOUND;
-	if (n_reached < nat->n_reached) {
-		behaviour_check(&nat->behaviour, now_us, ADDR_IPV4);
-		behaviour_check(&nat->behaviour, now_us, ADDR_IPV6);
-	}
+	if (n_reached < nat->n_reached)
+		behaviour_check_all(&nat->behaviour, now_us);
 	nat->n_reached = n_reached;
 }
 

@@ -320,7 +320,8 @@ static void make_state(void)
 						       .rtt_us = DATAPLANE_UNKNOWN,
 						       .handshake_age_us = DATAPLANE_UNKNOWN_AGE,
 						       .reason = "the relay is full",
-						       .full = true};
+						       .full = true,
+						       .unanswered = true};
 	snapshot = (struct dataplane_state){.instance = 77,
 					    .party = {1, 2},
 					    .interface = "lanrage0",

@@ -992,6 +992,28 @@ static void test_relay_dies(void **unused)
 	sim_deinit(&two.net);
 }
 
+/* All UDP stops in the middle of a game: that the relay does not answer is known long before it is
+ * given up, so that it can be reached by TCP. */
+static void test_relay_unanswered(void **unused)
+{
+	struct dataplane_state state;
+	struct pair pair;
+
+	(void)unused;
+	pair_start(&pair, DATAPLANE_DOUBLING_OFF, 100);
+	assert_int_equal(engine_state(pair.a->engine, pair.net.now_us, &state), 0);
+	assert_false(state.relays[0].unanswered);
+	dataplane_state_clear(&state);
+	pair.cut.from_us = pair.net.now_us;
+	pair.cut.relay_too = true;
+	sim_run(&pair.net, 700 * MS);
+	assert_int_equal(engine_state(pair.a->engine, pair.net.now_us, &state), 0);
+	assert_int_equal(state.relays[0].state, DATAPLANE_RELAY_BOUND);
+	assert_true(state.relays[0].unanswered);
+	dataplane_state_clear(&state);
+	sim_deinit(&pair.net);
+}
+
 static void test_relay_states(void **unused)
 {
 	struct simnet net;
@@ -1351,6 +1373,7 @@ int main(void)
 		cmocka_unit_test(test_relay_by_plan),
 		cmocka_unit_test(test_relay_by_plan_of_one),
 		cmocka_unit_test(test_relay_dies),
+		cmocka_unit_test(test_relay_unanswered),
 		cmocka_unit_test(test_relay_states),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_ping),
