@@ -71,11 +71,19 @@ static size_t own_addresses(const struct nat *nat, struct addr own[CANDIDATES_HO
 	return n;
 }
 
+/* The relay's way by TCP, while that is wanted; NULL. */
+static const struct carrier *carrier_of(const struct nat *nat, const struct nat_relay *relay)
+{
+	const struct carrier *carrier = overtcp_find(&nat->overtcp, relay->public_key);
+
+	return carrier && carrier->wanted ? carrier : NULL;
+}
+
 uint32_t service_relay_rtt_us(const struct nat *nat, const struct nat_relay *relay)
 {
 	const struct dataplane_relay_status *status =
 		neighbour_relay(&nat->neighbour, relay->public_key);
-	const struct carrier *carrier = overtcp_find(&nat->overtcp, relay->public_key);
+	const struct carrier *carrier = carrier_of(nat, relay);
 	uint32_t best_us = DATAPLANE_UNKNOWN;
 
 	for (size_t i = 0; i < relay->n_endpoints; i++) {
@@ -84,7 +92,7 @@ uint32_t service_relay_rtt_us(const struct nat *nat, const struct nat_relay *rel
 		if (rtt_us < best_us)
 			best_us = rtt_us;
 	}
-	if (carrier && carrier->wanted && carrier->rtt_us < best_us)
+	if (carrier && carrier->rtt_us < best_us)
 		best_us = carrier->rtt_us;
 	/* whatever is in the way of any of them only ever adds */
 	return status && status->rtt_us < best_us ? status->rtt_us : best_us;
@@ -92,10 +100,10 @@ uint32_t service_relay_rtt_us(const struct nat *nat, const struct nat_relay *rel
 
 static bool is_silent(const struct nat *nat, const struct nat_relay *relay)
 {
-	const struct carrier *carrier = overtcp_find(&nat->overtcp, relay->public_key);
+	const struct carrier *carrier = carrier_of(nat, relay);
 	size_t silent = 0;
 
-	if (carrier && carrier->wanted && carrier->rtt_us != DATAPLANE_UNKNOWN)
+	if (carrier && carrier->rtt_us != DATAPLANE_UNKNOWN)
 		return false;
 	for (size_t i = 0; i < relay->n_endpoints; i++)
 		silent += behaviour_is_silent(&nat->behaviour, &relay->endpoints[i]);
@@ -212,6 +220,7 @@ static bool is_complete(const struct nat *nat, uint64_t now_us)
 static void make_plan(struct nat *nat, const struct known *known)
 {
 	struct addr answering[2 * NAT_RELAYS_MAX];
+	struct plan_detour detours[NAT_RELAYS_MAX];
 	struct plan_input input = {
 		.desired = &nat->desired,
 		.own = &known->own,
@@ -219,23 +228,18 @@ static void make_plan(struct nat *nat, const struct known *known)
 		.chosen = (const uint8_t(*)[DATAPLANE_KEY_SIZE])nat->relays.chosen,
 		.pairs = &nat->pairs,
 		.answering = answering,
+		.detours = detours,
 	};
-	struct plan_detour detours[NAT_RELAYS_MAX];
 	struct dataplane_plan plan;
 	size_t n_relays, n_peers;
 
-	input.detours = detours;
-	for (size_t i = 0; i < nat->desired.n_relays; i++) {
-		const uint8_t *key = nat->desired.relays[i].public_key;
-		const struct carrier *carrier = overtcp_find(&nat->overtcp, key);
-
-		if (carrier && carrier->wanted && carrier->state == CARRIER_UP)
-			detours[input.n_detours++] =
-				(struct plan_detour){.relay = key, .endpoint = carrier->local};
-	}
 	for (size_t i = 0; i < nat->desired.n_relays; i++) {
 		const struct nat_relay *relay = &nat->desired.relays[i];
+		const struct carrier *carrier = carrier_of(nat, relay);
 
+		if (carrier && carrier->state == CARRIER_UP)
+			detours[input.n_detours++] = (struct plan_detour){
+				.relay = relay->public_key, .endpoint = carrier->local};
 		for (size_t k = 0; k < relay->n_endpoints; k++) {
 			if (behaviour_rtt_us(&nat->behaviour, &relay->endpoints[k]) !=
 				    DATAPLANE_UNKNOWN &&

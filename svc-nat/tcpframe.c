@@ -19,7 +19,7 @@ int tcpframe_set_options(int fd)
 	return 0;
 }
 
-/* Of a call that failed. EINTR does not come: no handler is installed without SA_RESTART. */
+/* Of a call that failed. */
 static int again_or_error(void)
 {
 	return errno == EWOULDBLOCK || errno == EINTR ? -EAGAIN : -errno;
