@@ -61,7 +61,7 @@ int forward_new(struct forward **out, const struct forward_ops *ops,
 	if (!error)
 		error = stock_new(&forward->stock);
 	if (!error)
-		error = sources_new(&forward->sources);
+		error = sources_new(&forward->sources, quota_sources, SOURCE_USES);
 	if (error) {
 		forward_free(forward);
 		return error;

@@ -4,10 +4,7 @@
  * traffic so far would have passed at exactly the permitted rate. A packet is refused while either
  * lies more than QUOTA_BURST_US ahead. All zeros is an unused quota.
  *
- * Sources are addresses nobody has authenticated: each may have so many handshakes and so many
- * STUN answers a second. IPv6 counts by /64, since a host has all of one. The table is fixed;
- * whoever was not heard for longest in a set gives way, and a keyed hash chooses the set, so nobody
- * can choose whom to displace.
+ * What addresses may ask for that nobody has authenticated is counted by sources.h.
  */
 #ifndef LANRAGE_NAT_RELAY_QUOTA_H
 #define LANRAGE_NAT_RELAY_QUOTA_H
@@ -18,7 +15,7 @@
 
 #include "common/addr.h"
 #include "common/clock.h"
-#include "svc-dataplane/bucket.h"
+#include "svc-dataplane/sources.h"
 
 #define QUOTA_BURST_US (250 * CLOCK_MS)
 
@@ -36,6 +33,7 @@ struct quota {
 bool quota_take(struct quota *quota, const struct quota_limit *limit, uint64_t now_us,
 		size_t length);
 
+/* What sources_take() counts at the relay. */
 enum source_use {
 	SOURCE_HANDSHAKE,
 	SOURCE_STUN,
@@ -45,11 +43,7 @@ enum source_use {
 /* A household or a LAN party behind one address fits; a flood does not. */
 #define SOURCE_HANDSHAKES ((struct bucket_limit){.per_second = 50, .burst = 100})
 #define SOURCE_STUNS	  ((struct bucket_limit){.per_second = 50, .burst = 100})
-
-struct sources;
-int sources_new(struct sources **sources);
-void sources_free(struct sources *sources);
-bool sources_take(struct sources *sources, uint64_t now_us, const struct addr *from,
-		  enum source_use use);
+/* By enum source_use. */
+extern const struct bucket_limit quota_sources[SOURCE_USES];
 
 #endif
