@@ -547,7 +547,9 @@ static void client_serve(struct uapi_client *client)
 	uv_buf_t buffer;
 
 	if (!length) {
-		if (uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read) < 0)
+		int result = uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read);
+
+		if (result < 0 && result != UV_EALREADY) /* in the middle of a long request */
 			client_close(client);
 		return;
 	}

@@ -1,6 +1,7 @@
 """The tunnel by itself: two lanrage-dataplane, and one against wireguard-go, set up by `wg set` as a stock WireGuard
 would be. engine_pair.py draws the topology. Then: pings of both families, what `wg show` says, bulk data by its hash,
 a restart in the middle, and STUN through the tunnel's own socket."""
+import base64
 import contextlib
 import socket
 import struct
@@ -119,6 +120,17 @@ def test_ends_at_once_on_sigterm():
         assert pair.a.process.wait(5) == 0
         assert time.monotonic() - before < 5
         assert pair.a.inner[4] in pair.a.run(["ip", "addr", "show", pair.a.interface]).stdout
+
+
+def test_a_request_longer_than_one_read():
+    # 300 peers are some 40 KB in one piece.
+    with Pair(Ours, Ours) as pair:
+        keys = [base64.b64encode(number.to_bytes(31, "big") + b"\x09").decode() for number in range(1, 301)]
+        words = [word for number, key in enumerate(keys)
+                 for word in ("peer", key, "allowed-ips", f"10.77.{number // 256}.{number % 256}/32")]
+        pair.a.wg("set", pair.a.interface, *words)
+        assert set(pair.a.wg("show", pair.a.interface, "peers").stdout.split()) == {pair.b.public_key, *keys}
+        assert pair.a.ping(pair.b.inner[4])[0] == 0
 
 
 def test_several_wg_clients_at_once():
