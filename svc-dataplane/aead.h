@@ -1,8 +1,9 @@
-/* aead.h - the two authenticated ciphers of WireGuard, in place.
+/* aead.h - the two authenticated ciphers of WireGuard.
  *
- * Every packet passes through aead_seal or aead_open, and nothing else in the project encrypts
- * bulk data: a faster backend than libsodium is put in here and nowhere else. All functions are
- * thread-safe after aead_init and keep no state.
+ * Every packet passes through aead_seal_packet() or aead_open_packet(), and nothing else in the
+ * project encrypts bulk data. Several libraries can do it; which one is fastest depends on the
+ * processor, so aead_init() tries them for some milliseconds and keeps the best. Handshakes and
+ * cookies, which are few, are always libsodium's.
  *
  * In place means: `text` holds length bytes of plaintext followed by AEAD_TAG_SIZE free bytes, and
  * becomes ciphertext and tag; opening is the reverse.
@@ -10,6 +11,7 @@
 #ifndef LANRAGE_DATAPLANE_AEAD_H
 #define LANRAGE_DATAPLANE_AEAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,16 +19,28 @@
 #define AEAD_TAG_SIZE	 16
 #define AEAD_XNONCE_SIZE 24
 
-/* Chooses the backend. Once per process, before threads and before a sandbox (it may open the
- * source of random numbers). 0, or -EIO when the library cannot start. */
+/* Once per process, before threads and before a sandbox (it may open the source of random
+ * numbers). 0, or -EIO when libsodium cannot start. */
 int aead_init(void);
+/* What packets are sealed with: "libsodium", "ipsec-mb avx512". */
+const char *aead_name(void);
+/* How long one packet of 1420 bytes took when the choice was made, in nanoseconds. */
+unsigned aead_cost_ns(void);
 
-/* ChaCha20-Poly1305 (RFC 8439). The nonce is four zero bytes and the counter, little-endian
- * (whitepaper 5.4.6, 5.4). ad may be NULL when ad_length is 0. */
+/* ChaCha20-Poly1305 (RFC 8439) without further data, for data messages (whitepaper 5.4.6). The
+ * nonce is four zero bytes and the counter, little-endian. Writes length + AEAD_TAG_SIZE bytes;
+ * from and to are the same, or do not overlap. From one thread at a time. */
+void aead_seal_packet(const uint8_t key[AEAD_KEY_SIZE], uint64_t counter, uint8_t *to,
+		      const uint8_t *from, size_t length);
+/* In place; length counts the tag. 0, or -EBADMSG when it is not authentic or shorter than a tag;
+ * text is then unspecified and must not be used. */
+int aead_open_packet(const uint8_t key[AEAD_KEY_SIZE], uint64_t counter, uint8_t *text,
+		     size_t length);
+
+/* The same cipher for handshakes (whitepaper 5.4), in place; from any thread. ad may be NULL when
+ * ad_length is 0. */
 void aead_seal(const uint8_t key[AEAD_KEY_SIZE], uint64_t counter, const void *ad, size_t ad_length,
 	       uint8_t *text, size_t length);
-/* length counts the tag. 0, or -EBADMSG when it is not authentic or shorter than a tag; text is
- * then unspecified and must not be used. The plaintext has length - AEAD_TAG_SIZE bytes. */
 int aead_open(const uint8_t key[AEAD_KEY_SIZE], uint64_t counter, const void *ad, size_t ad_length,
 	      uint8_t *text, size_t length);
 
@@ -35,5 +49,17 @@ void aead_xseal(const uint8_t key[AEAD_KEY_SIZE], const uint8_t nonce[AEAD_XNONC
 		const void *ad, size_t ad_length, uint8_t *text, size_t length);
 int aead_xopen(const uint8_t key[AEAD_KEY_SIZE], const uint8_t nonce[AEAD_XNONCE_SIZE],
 	       const void *ad, size_t ad_length, uint8_t *text, size_t length);
+
+/* --- a library that seals packets (aead_*.c) --- */
+
+struct aead_backend {
+	const char *(*begin)(void); /* its name, or NULL when it cannot work on this machine */
+	void (*seal)(const uint8_t *key, const uint8_t *nonce, uint8_t *to, const uint8_t *from,
+		     size_t length);
+	/* Writes the plaintext and tells what the tag should have been. */
+	bool (*open)(const uint8_t *key, const uint8_t *nonce, uint8_t *text, size_t length);
+};
+
+extern const struct aead_backend aead_ipsec_mb; /* x86-64 only */
 
 #endif

@@ -369,17 +369,21 @@ static size_t padded_length(size_t length, size_t limit)
 }
 
 size_t session_seal_packet(const struct session_grant *grant, uint32_t n, uint8_t *message,
-			   size_t length, size_t pad_limit)
+			   uint8_t *packet, size_t length, size_t pad_limit)
 {
 	struct message_data *header = (void *)message;
-	uint8_t *packet = message + MESSAGE_DATA_HEADROOM;
+	uint8_t *text = message + MESSAGE_DATA_HEADROOM;
 	size_t padded = padded_length(length, pad_limit);
+	uint8_t behind[MESSAGE_PADDING];
 
 	header->header = (struct message_header){.type = MESSAGE_DATA};
 	message_le32_set(header->receiver, grant->remote_index);
 	message_le64_set(header->counter, grant->counter + n);
+	memcpy(behind, packet + length, padded - length);
 	memset(packet + length, 0, padded - length);
-	aead_seal(grant->key, grant->counter + n, NULL, 0, packet, padded);
+	aead_seal_packet(grant->key, grant->counter + n, text, packet, padded);
+	if (packet != text)
+		memcpy(packet + length, behind, padded - length);
 	return padded + MESSAGE_DATA_OVERHEAD;
 }
 
@@ -392,7 +396,8 @@ ptrdiff_t session_seal(struct session *session, uint64_t now_us, uint8_t *messag
 
 	if (result != 0)
 		return result;
-	sealed = session_seal_packet(&grant, 0, message, length, pad_limit);
+	sealed = session_seal_packet(&grant, 0, message, message + MESSAGE_DATA_HEADROOM, length,
+				     pad_limit);
 	noise_wipe(&grant, sizeof(grant));
 	return (ptrdiff_t)sealed;
 }
@@ -426,8 +431,8 @@ ptrdiff_t session_open_packet(const struct session_claim *claim, uint8_t *messag
 {
 	if (length < MESSAGE_DATA_MIN)
 		return -EBADMSG;
-	if (aead_open(claim->key, claim->counter, NULL, 0, message + MESSAGE_DATA_HEADROOM,
-		      length - MESSAGE_DATA_HEADROOM) != 0)
+	if (aead_open_packet(claim->key, claim->counter, message + MESSAGE_DATA_HEADROOM,
+			     length - MESSAGE_DATA_HEADROOM) != 0)
 		return -EBADMSG;
 	return (ptrdiff_t)(length - MESSAGE_DATA_OVERHEAD);
 }

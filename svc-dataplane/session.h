@@ -185,9 +185,11 @@ struct session_grant {
 /* data: whether any of the packets is not a keepalive. 0 or -ENOKEY; events as session_seal. */
 int session_seal_begin(struct session *session, uint64_t now_us, uint32_t count, bool data,
 		       struct session_grant *grant, struct session_events *events);
-/* As session_seal, for packet number n < grant->count. Touches nothing but its arguments. */
+/* As session_seal, for packet number n < grant->count, from `packet` into message, which may lie
+ * elsewhere or, at message + MESSAGE_DATA_HEADROOM, in the same place. The up to 15 bytes behind
+ * the packet are used for padding and put back. Touches nothing but its arguments. */
 size_t session_seal_packet(const struct session_grant *grant, uint32_t n, uint8_t *message,
-			   size_t length, size_t pad_limit);
+			   uint8_t *packet, size_t length, size_t pad_limit);
 
 struct session_claim {
 	uint8_t key[NOISE_KEY_SIZE];

@@ -1,10 +1,12 @@
 #!/bin/sh
-# Installs the Debian packages of one list (build or test), only those that are missing.
+# Installs the Debian packages of one list (build, test or bench), only those that are missing. A
+# second word on a line is the only architecture that has the package.
 set -eu
 list="$(dirname "$0")/$1.txt"
 missing=
-while read -r package; do
+while read -r package only; do
 	[ -n "$package" ] || continue
+	[ -z "$only" ] || [ "$only" = "$(dpkg --print-architecture)" ] || continue
 	dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
 		missing="$missing $package"
 done <"$list"

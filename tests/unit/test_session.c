@@ -878,7 +878,8 @@ static void test_split(void **state)
 	assert_int_equal(session_seal_begin(&kira->session, now_us, 3, true, &grant, &events), 0);
 	for (uint32_t n = 0; n < 3; n++) {
 		messages[n][16] = (uint8_t)n;
-		assert_int_equal(session_seal_packet(&grant, n, messages[n], 5, 1420), 48);
+		assert_int_equal(
+			session_seal_packet(&grant, n, messages[n], messages[n] + 16, 5, 1420), 48);
 	}
 	for (int n = 2; n >= 0; n--) {
 		assert_int_equal(
