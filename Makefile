@@ -34,7 +34,10 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(if $(SANITIZE),-fsanitize=$(
 COMMON  := $(addprefix common/,error.c log.c clock.c addr.c config.c text.c)
 SERVICE := $(COMMON) $(addprefix common/,loop.c service.c bus.c bus_server.c bus_client.c bus_dial.c bus_probe.c \
 	envelope.c pb.c)
-WIREGUARD := $(addprefix svc-dataplane/,aead.c noise.c cookie.c replay.c timers.c session.c frame.c)
+# libipsec-mb is for x86-64 only
+X86_64 := $(filter x86_64,$(shell uname -m))
+AEAD   := $(if $(X86_64),-lIPSec_MB)
+WIREGUARD := $(addprefix svc-dataplane/,aead.c $(if $(X86_64),aead_ipsec_mb.c) noise.c cookie.c replay.c timers.c session.c frame.c)
 RENDEZVOUS := $(addprefix svc-control/,rendezvous_codec.c websocket.c login.c)
 RENDEZVOUS_ENGINE := svc-nat/stun.c svc-nat/relay/ticket.c $(addprefix svc-control/server/, \
 	service.c dispatch.c session.c admission.c authority.c parties.c invites.c renewals.c \
@@ -44,13 +47,14 @@ SRC_lanraged := $(COMMON) $(wildcard deploy/launcher/*.c)
 LIB_lanraged := -lcap-ng -linih
 
 SRC_lanrage-dataplane := $(SERVICE) $(WIREGUARD) $(addprefix svc-dataplane/, \
-	allowedips.c tai64n.c bucket.c index.c context.c tunnel.c staging.c handshake.c \
+	allowedips.c tai64n.c bucket.c sources.c index.c context.c tunnel.c staging.c handshake.c \
+	checksum.c split.c coalesce.c ecn.c trains.c backlog.c \
 	note.c probe.c path.c reach.c schedule.c relaylink.c reflexive.c peer.c peertable.c \
 	engine.c desired.c manual.c snapshot.c \
-	device.c underlay.c packetloop.c interface.c stunpipe.c \
+	device.c selftest.c underlay.c packetloop.c interface.c stunpipe.c \
 	codec.c keystore.c resume.c uapi.c service.c dispatch.c main.c)
 PB_lanrage-dataplane  := ipc dataplane
-LIB_lanrage-dataplane := $(call pkg,$(LIBS_BUS) libmnl) $(NNG) -lb2 -lpthread
+LIB_lanrage-dataplane := $(call pkg,$(LIBS_BUS) libmnl) $(NNG) -lb2 $(AEAD) -lpthread
 
 SRC_lanrage-nat := $(SERVICE) $(addprefix svc-nat/,main.c service.c dispatch.c codec.c stun.c \
 	addresses.c dump.c candidates.c behaviour.c filtering.c drops.c mtu.c check.c pipe.c relays.c \
@@ -99,11 +103,11 @@ PB_lanrage-server  := rendezvous
 LIB_lanrage-server := $(call pkg,$(LIBS_SERVER)) -linih
 
 SRC_lanrage-relay := $(sort $(COMMON) common/loop.c common/service.c $(WIREGUARD) $(RENDEZVOUS) \
-	svc-dataplane/tai64n.c svc-dataplane/bucket.c svc-nat/stun.c svc-nat/tcpframe.c \
+	svc-dataplane/tai64n.c svc-dataplane/bucket.c svc-dataplane/sources.c svc-nat/stun.c svc-nat/tcpframe.c \
 	$(addprefix svc-nat/relay/,main.c service.c binding.c forward.c packetloop.c quota.c \
 	registration.c responder.c revocation.c route.c statefile.c stock.c stream.c ticket.c))
 PB_lanrage-relay  := rendezvous
-LIB_lanrage-relay := $(call pkg,libprotobuf-c libuv libsodium libwebsockets) -linih -lb2 -lpthread
+LIB_lanrage-relay := $(call pkg,libprotobuf-c libuv libsodium libwebsockets) -linih -lb2 $(AEAD) -lpthread
 
 PROGRAMS := lanraged lanrage-dataplane lanrage-nat lanrage-control lanrage-metrics lanrage-browser \
 	lanrage-api lanrage lanrage-server lanrage-relay
@@ -116,14 +120,14 @@ PROTOS  := $(notdir $(basename $(wildcard proto/*.proto)))
 UNIT    := $(notdir $(basename $(wildcard tests/unit/test_*.c)))
 FUZZ    := $(notdir $(basename $(wildcard tests/fuzz/fuzz_*.c)))
 TEST_TOOLS := $(addprefix $(BUILD)/tests/,wire rendezvous-client dataplane-client \
-	relay-pairs)
-TEST_LIBS  = $(call pkg,$(LIBS_BUS) $(LIBS_SERVER) libmnl jansson libcurl) $(NNG) -lb2 -lcap-ng \
+	relay-pairs udpload plain)
+TEST_LIBS  = $(call pkg,$(LIBS_BUS) $(LIBS_SERVER) libmnl jansson libcurl) $(NNG) -lb2 $(AEAD) -lcap-ng \
 	-lcivetweb -lpthread
 
 # ---- building
 
-.PHONY: all deps test-deps up up-server down test check unit fuzz fuzz-short scenario format \
-	format-check clang-check install clean programs web
+.PHONY: all deps test-deps bench-deps up up-server down test check unit fuzz fuzz-short scenario \
+	format format-check clang-check install clean programs web
 all: programs web
 programs: $(addprefix $(BUILD)/bin/,$(PROGRAMS))
 
@@ -195,6 +199,8 @@ $(BUILD)/tests/dataplane-client: $(BUILD)/obj/tests/scenario/dataplane_client.o 
 		$(patsubst %.c,$(BUILD)/obj/%.o,$(SERVICE) svc-dataplane/codec.c) \
 		$(BUILD)/obj/proto/ipc.pb-c.o $(BUILD)/obj/proto/dataplane.pb-c.o
 $(BUILD)/tests/relay-pairs: $(BUILD)/obj/tests/scenario/relay_pairs.o $(BUILD)/modules.a
+$(BUILD)/tests/udpload: $(BUILD)/obj/tests/bench/udpload.o
+$(BUILD)/tests/plain: $(BUILD)/obj/tests/bench/plain.o
 $(TEST_TOOLS):
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
@@ -208,6 +214,8 @@ deps:
 	$(Q)deploy/packages/install.sh build
 test-deps: deps
 	$(Q)deploy/packages/install.sh test
+bench-deps: test-deps
+	$(Q)deploy/packages/install.sh bench
 
 up: deps
 	$(Q)$(SUBMAKE) all
@@ -270,11 +278,15 @@ scenario: all test-tools
 	$(Q)LANRAGE_BUILD=$(BUILD) LANRAGE_SANITIZE=$(SANITIZE) /usr/bin/python3 -m pytest -p no:cacheprovider -q tests/scenario $(PYTEST)
 
 # What takes part in `make bench`; each writes $(BUILD)/bench/NAME.json. Plain builds only.
-BENCHES := reach
+BENCHES := reach engine
 .PHONY: bench soak $(BENCHES:%=bench-%)
 bench: $(BENCHES:%=bench-%)
 bench-reach: all test-tools
 	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/bench/reach.py
+# LANRAGE_BENCH_ROUNDS=N, LANRAGE_BENCH_TUNNELS=ours,..., LANRAGE_BENCH_ROWS=tcp_x1,...
+bench-engine: bench-deps
+	$(Q)$(SUBMAKE) all test-tools
+	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/bench/engine.py
 
 # SOAK_MINUTES=N, SOAK_SEED=N
 soak: all test-tools

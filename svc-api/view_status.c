@@ -86,6 +86,19 @@ static json_t *view_nat(const struct nat_state *nat)
 			 view_behaviour(nat->filtering), "public", public);
 }
 
+static json_t *view_engine(const struct dataplane_state *state)
+{
+	unsigned on = state ? state->offloads : 0;
+
+	if (!state)
+		return json_null();
+	return json_pack(
+		"{s:o, s:o, s:{s:b, s:b, s:b, s:b}}", "cipher", view_text(state->cipher),
+		"cipher_ns", view_count(state->cipher_ns), "offloads", "tso",
+		(on & DATAPLANE_OFFLOAD_TSO) != 0, "uso", (on & DATAPLANE_OFFLOAD_USO) != 0, "gso",
+		(on & DATAPLANE_OFFLOAD_GSO) != 0, "gro", (on & DATAPLANE_OFFLOAD_GRO) != 0);
+}
+
 /* The launcher knows that a process is there, we whether it answers. */
 static json_t *view_state(const struct snapshot *snapshot, enum service_id id)
 {
@@ -120,10 +133,11 @@ static json_t *view_services(const struct snapshot *snapshot)
 
 json_t *view_status(const struct snapshot *snapshot)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "party", view_party(snapshot->control),
-			 "self", view_self(snapshot), "server", view_rendezvous(snapshot->control),
-			 "relay", view_chosen_relay(snapshot->nat), "nat", view_nat(snapshot->nat),
-			 "services", view_services(snapshot));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "party",
+			 view_party(snapshot->control), "self", view_self(snapshot), "server",
+			 view_rendezvous(snapshot->control), "relay",
+			 view_chosen_relay(snapshot->nat), "nat", view_nat(snapshot->nat), "engine",
+			 view_engine(snapshot->dataplane), "services", view_services(snapshot));
 }
 
 /* ---- for doctor */

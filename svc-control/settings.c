@@ -67,7 +67,7 @@ static void default_url(const struct config *config, char value[CONTROL_SETTING_
 		 strlen(url) < CONTROL_URL_MAX && text_is_clean(url) ? url : "");
 }
 
-static void default_up(const struct config *config, char value[CONTROL_SETTING_MAX])
+static void default_on(const struct config *config, char value[CONTROL_SETTING_MAX])
 {
 	(void)config;
 	strcpy(value, "on");
@@ -105,12 +105,18 @@ static const struct setting {
 	 default_name},
 	{SETTING_SERVER_URL, "the server where parties meet, ws://HOST:PORT or wss://HOST:PORT",
 	 check_url, default_url},
-	{SETTING_UP, "connect to the party: on or off", check_switch, default_up},
+	{SETTING_UP, "connect to the party: on or off", check_switch, default_on},
 	{SETTING_INVITE_TTL, "how long a new code is good, for example 2h", check_ttl, default_ttl},
 	{SETTING_DOUBLING,
 	 "send short packets along two paths, so that none is missed: auto (while the path in use "
 	 "is bad), on or off",
 	 check_doubling, default_doubling},
+	{SETTING_TSO, "hand over TCP packets of the party in batches: on, or off if a driver fails",
+	 check_switch, default_on},
+	{SETTING_USO, "the same for UDP packets", check_switch, default_on},
+	{SETTING_GSO, "send encrypted packets in batches: on, or off if a network card fails",
+	 check_switch, default_on},
+	{SETTING_GRO, "receive encrypted packets in batches: on or off", check_switch, default_on},
 };
 #define KNOWN (sizeof(known) / sizeof(known[0]))
 
@@ -142,6 +148,21 @@ enum dataplane_doubling settings_doubling(const struct settings *settings)
 		if (strcmp(value, doublings[i]) == 0)
 			return (enum dataplane_doubling)i;
 	return DATAPLANE_DOUBLING_AUTO;
+}
+
+static bool is_off(const struct settings *settings, const char *key)
+{
+	char value[CONTROL_SETTING_MAX];
+
+	return settings_get(settings, key, value) == 0 && strcmp(value, "off") == 0;
+}
+
+unsigned settings_offloads_off(const struct settings *settings)
+{
+	return (is_off(settings, SETTING_TSO) ? DATAPLANE_OFFLOAD_TSO : 0u) |
+	       (is_off(settings, SETTING_USO) ? DATAPLANE_OFFLOAD_USO : 0u) |
+	       (is_off(settings, SETTING_GSO) ? DATAPLANE_OFFLOAD_GSO : 0u) |
+	       (is_off(settings, SETTING_GRO) ? DATAPLANE_OFFLOAD_GRO : 0u);
 }
 
 int settings_set(const struct settings *settings, const char *key, const char *value,

@@ -12,11 +12,15 @@
 #include "svc-control/codec.h"
 #include "svc-control/database.h"
 
-#define SETTING_PEER_NAME  "peer_name"	/* this machine's name in a party */
-#define SETTING_SERVER_URL "server_url" /* the rendezvous server */
-#define SETTING_UP	   "up"		/* connect to the party: on or off */
-#define SETTING_INVITE_TTL "invite_ttl" /* how long a code is good */
-#define SETTING_DOUBLING   "doubling"	/* short packets along two paths */
+#define SETTING_PEER_NAME  "peer_name"	 /* this machine's name in a party */
+#define SETTING_SERVER_URL "server_url"	 /* the rendezvous server */
+#define SETTING_UP	   "up"		 /* connect to the party: on or off */
+#define SETTING_INVITE_TTL "invite_ttl"	 /* how long a code is good */
+#define SETTING_DOUBLING   "doubling"	 /* short packets along two paths */
+#define SETTING_TSO	   "offload_tso" /* on or off, each of these (svc-dataplane/codec.h) */
+#define SETTING_USO	   "offload_uso"
+#define SETTING_GSO	   "offload_gso"
+#define SETTING_GRO	   "offload_gro"
 
 struct settings {
 	struct database *database;   /* borrowed */
@@ -33,6 +37,8 @@ int settings_list(const struct settings *settings, struct control_settings *list
 
 /* The value of SETTING_DOUBLING in force. */
 enum dataplane_doubling settings_doubling(const struct settings *settings);
+/* The offloads that are switched off (enum dataplane_offload). */
+unsigned settings_offloads_off(const struct settings *settings);
 /* `90`, `90s`, `15m`, `2h`, `7d` in seconds; -EINVAL. */
 int settings_parse_duration(const char *text, uint32_t *seconds);
 

@@ -456,6 +456,7 @@ ssize_t dataplane_party_encode(const struct dataplane_party *party, uint8_t **by
 	message.prefix_length = party->prefix_length;
 	message.number = party->number;
 	message.doubling = party->doubling;
+	message.offloads_off = party->offloads_off;
 	message.n_members = party->n_members;
 	message.members = arena_array(&arena, party->n_members, sizeof(*message.members));
 	for (size_t i = 0; i < party->n_members && !arena.failed; i++)
@@ -488,8 +489,9 @@ static bool party_head_in(struct dataplane_party *party, const Lanrage__Dataplan
 {
 	revision_in(&party->revision, in->revision);
 	party->up = in->up;
-	if (in->doubling >= DATAPLANE_DOUBLINGS)
+	if (in->doubling >= DATAPLANE_DOUBLINGS || in->offloads_off & ~(unsigned)DATAPLANE_OFFLOADS)
 		return false;
+	party->offloads_off = in->offloads_off;
 	party->doubling = (enum dataplane_doubling)in->doubling;
 	if (!in->up && !in->address && in->n_members == 0)
 		return in->scope.len == 0 ||
@@ -806,6 +808,9 @@ static void state_head_out(struct arena *arena, Lanrage__Dataplane__State *messa
 		message->known_filtered_case =
 			LANRAGE__DATAPLANE__STATE__KNOWN_FILTERED_FILTERED_AGE_US;
 	message->filtered_age_us = state->filtered_age_us;
+	message->offloads = state->offloads;
+	message->cipher = text_out(state->cipher);
+	message->cipher_ns = state->cipher_ns;
 	message->n_reflexive = state->n_reflexive;
 	message->reflexive = addresses_out(arena, state->reflexive, state->n_reflexive);
 }
@@ -898,8 +903,12 @@ static bool state_head_in(struct dataplane_state *state, const Lanrage__Dataplan
 	    in->interface_state >= DATAPLANE_INTERFACE_STATES ||
 	    !text_in(state->interface_reason, sizeof(state->interface_reason),
 		     in->interface_reason) ||
-	    in->port_ipv4 > UINT16_MAX || in->port_ipv6 > UINT16_MAX)
+	    in->port_ipv4 > UINT16_MAX || in->port_ipv6 > UINT16_MAX ||
+	    in->offloads & ~(unsigned)DATAPLANE_OFFLOADS ||
+	    !text_in(state->cipher, sizeof(state->cipher), in->cipher))
 		return false;
+	state->offloads = in->offloads;
+	state->cipher_ns = in->cipher_ns;
 	state->interface_state = (enum dataplane_interface_state)in->interface_state;
 	state->port_ipv4 = (uint16_t)in->port_ipv4;
 	state->port_ipv6 = (uint16_t)in->port_ipv6;

@@ -112,7 +112,6 @@ struct dataplane_member {
 	char name[DATAPLANE_NAME_MAX];
 };
 
-/* What control wants: the interface and who is in the party (without oneself). */
 /* Whether short packets go along two paths at once. */
 enum dataplane_doubling {
 	DATAPLANE_DOUBLING_AUTO, /* while the path in use loses packets or is suspected */
@@ -121,6 +120,16 @@ enum dataplane_doubling {
 	DATAPLANE_DOUBLINGS,
 };
 
+/* Where one system call may carry many packets; bits. */
+enum dataplane_offload {
+	DATAPLANE_OFFLOAD_TSO = 1 << 0, /* the interface: TCP, both ways */
+	DATAPLANE_OFFLOAD_USO = 1 << 1, /* the interface: UDP, both ways */
+	DATAPLANE_OFFLOAD_GSO = 1 << 2, /* the sockets, sending (UDP_SEGMENT) */
+	DATAPLANE_OFFLOAD_GRO = 1 << 3, /* the sockets, receiving (UDP_GRO) */
+	DATAPLANE_OFFLOADS = (1 << 4) - 1,
+};
+
+/* What control wants: the interface and who is in the party (without oneself). */
 struct dataplane_party {
 	struct dataplane_revision revision;
 	bool up;			     /* false: no address, no route, no peers */
@@ -129,6 +138,7 @@ struct dataplane_party {
 	uint8_t prefix_length;		     /* of the whole party prefix, 8..30 */
 	uint16_t number;		     /* own */
 	enum dataplane_doubling doubling;
+	unsigned offloads_off; /* enum dataplane_offload: not to be used */
 	size_t n_members;
 	struct dataplane_member *members;
 };
@@ -251,6 +261,9 @@ struct dataplane_state {
 	/* Since this machine's own firewall last refused to let a datagram out (EPERM);
 	 * DATAPLANE_UNKNOWN_AGE: never. */
 	uint64_t filtered_age_us;
+	unsigned offloads;  /* in use */
+	char cipher[32];    /* the library that seals packets, and its kind; empty: unknown */
+	uint32_t cipher_ns; /* for a packet of 1420 bytes, measured at the start */
 	size_t n_peers;
 	struct dataplane_peer *peers;
 	size_t n_relays;

@@ -13,6 +13,8 @@ int context_set_private_key(struct context *context, const uint8_t *private_key)
 	return result;
 }
 
+static const struct bucket_limit handshakes_source = CONTEXT_HANDSHAKES_SOURCE;
+
 int context_init(struct context *context, const struct engine_ops *ops, const uint8_t *private_key,
 		 uint64_t reserved_s)
 {
@@ -25,6 +27,8 @@ int context_init(struct context *context, const struct engine_ops *ops, const ui
 	bucket_fill(&context->handshakes_proven, CONTEXT_HANDSHAKES_PROVEN, 0);
 	tai64n_init(&context->timestamps, reserved_s * NS_PER_SECOND);
 	result = context_set_private_key(context, private_key);
+	if (result == 0)
+		result = sources_new(&context->sources, &handshakes_source, 1);
 	if (result < 0)
 		return result;
 	return staging_init(&context->staging);
@@ -36,6 +40,7 @@ void context_deinit(struct context *context)
 	index_deinit(&context->indices);
 	schedule_deinit(&context->schedule);
 	staging_deinit(&context->staging);
+	sources_free(context->sources);
 	noise_wipe(&context->identity, sizeof(context->identity));
 	noise_wipe(&context->checker, sizeof(context->checker));
 }
@@ -56,10 +61,15 @@ uint32_t context_random(struct context *context)
 	return value;
 }
 
-void context_send(struct context *context, const struct addr *to, const uint8_t *bytes,
+uint8_t *context_room(struct context *context)
+{
+	return context->ops.room(context->ops.data);
+}
+
+void context_send(struct context *context, const struct addr *to, uint8_t ecn, const uint8_t *bytes,
 		  size_t length)
 {
-	context->ops.send(context->ops.data, to, bytes, length);
+	context->ops.send(context->ops.data, to, ecn, bytes, length);
 }
 
 void context_changed(struct context *context, enum dataplane_event event, const uint8_t *key)

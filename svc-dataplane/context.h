@@ -17,6 +17,7 @@
 #include "svc-dataplane/noise.h"
 #include "svc-dataplane/reflexive.h"
 #include "svc-dataplane/schedule.h"
+#include "svc-dataplane/sources.h"
 #include "svc-dataplane/staging.h"
 #include "svc-dataplane/tai64n.h"
 
@@ -24,9 +25,11 @@
 /* Those that the plan names, and those it named before that still carry a peer's data. */
 #define CONTEXT_RELAYS_MAX (2 * DATAPLANE_RELAYS_MAX)
 
-/* Handshakes from strangers that are taken up without asking for a cookie, and with one. */
+/* Handshakes from strangers that are taken up without asking for a cookie, and with one: of all,
+ * and of one address. */
 #define CONTEXT_HANDSHAKES	  ((struct bucket_limit){.per_second = 300, .burst = 600})
 #define CONTEXT_HANDSHAKES_PROVEN ((struct bucket_limit){.per_second = 600, .burst = 600})
+#define CONTEXT_HANDSHAKES_SOURCE ((struct bucket_limit){.per_second = 50, .burst = 100})
 
 struct relaylink;
 
@@ -42,6 +45,7 @@ struct context {
 	struct staging staging;
 	struct reflexive reflexive;
 	struct bucket handshakes, handshakes_proven;
+	struct sources *sources; /* owned */
 	enum dataplane_doubling doubling;
 	struct addr good[CONTEXT_GOOD_SIZE]; /* direct-mapped; a newer address takes the place */
 	uint32_t good_key;
@@ -58,7 +62,8 @@ int context_set_private_key(struct context *context, const uint8_t *private_key)
 /* The next timestamp for an initiation; has the mark stored before it is used. */
 void context_timestamp(struct context *context, uint8_t timestamp[NOISE_TIMESTAMP_SIZE]);
 uint32_t context_random(struct context *context);
-void context_send(struct context *context, const struct addr *to, const uint8_t *bytes,
+uint8_t *context_room(struct context *context);
+void context_send(struct context *context, const struct addr *to, uint8_t ecn, const uint8_t *bytes,
 		  size_t length);
 void context_changed(struct context *context, enum dataplane_event event, const uint8_t *key);
 /* Somebody authentic saw us at this address. */

@@ -10,6 +10,17 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "svc-dataplane/header.h"
+
+/* Newer than the headers of Debian 12: USO came with Linux 6.2. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
+
 struct frame_head {
 	struct virtio_net_hdr vnet;
 	struct ether_header ether;
@@ -21,12 +32,17 @@ _Static_assert(sizeof(struct frame_head) == 24, "no padding between the two");
 /* Locally administered; the other end of the cable, which has no card. */
 static const uint8_t far_mac[DEVICE_MAC_SIZE] = {0x02, 0x00, 0x00, 0x00, 0x00, 0x01};
 
+static void write_frame(void *data, const struct split_offload *offload, struct iovec *parts,
+			size_t n);
+
 int device_open(struct device *device, int fd, struct error *error)
 {
 	int vnet_size = sizeof(struct virtio_net_hdr);
 	struct ifreq request;
 
-	*device = (struct device){.fd = fd};
+	memset(device, 0, sizeof(*device));
+	device->fd = fd;
+	coalesce_init(&device->coalesce, write_frame, device);
 	memset(&request, 0, sizeof(request));
 	if (ioctl(fd, TUNGETIFF, &request) < 0)
 		return error_set(error, -errno, "descriptor tap is no TUN/TAP device: %s",
@@ -53,34 +69,74 @@ void device_set_broadcast(struct device *device, uint32_t address)
 	device->broadcast = address;
 }
 
-ssize_t device_read(struct device *device, uint8_t *packet, size_t size)
+int device_set_offloads(struct device *device, bool tso, bool uso)
+{
+	unsigned long checksum = tso || uso ? TUN_F_CSUM : 0;
+	unsigned long flags = checksum | (tso ? TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN : 0);
+
+	device_flush(device);
+	if (uso && ioctl(device->fd, TUNSETOFFLOAD, flags | TUN_F_USO4 | TUN_F_USO6) < 0)
+		uso = false;
+	if (!uso && ioctl(device->fd, TUNSETOFFLOAD, flags) < 0) {
+		int result = -errno;
+
+		device->tso = device->uso = false;
+		coalesce_set(&device->coalesce, false, false);
+		(void)ioctl(device->fd, TUNSETOFFLOAD, 0UL);
+		return result;
+	}
+	device->tso = tso;
+	device->uso = uso;
+	coalesce_set(&device->coalesce, tso, uso);
+	return 0;
+}
+
+/* ---- from the kernel */
+
+static bool read_offload(const struct frame_head *head, struct split_offload *offload)
+{
+	struct virtio_net_hdr vnet = head->vnet;
+
+	*offload = (struct split_offload){
+		.checksum = vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.start = (uint16_t)(vnet.csum_start - sizeof(struct ether_header)),
+		.offset = vnet.csum_offset,
+		.segment = vnet.gso_size,
+	};
+	switch (vnet.gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
+	case VIRTIO_NET_HDR_GSO_NONE: return true;
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+	case VIRTIO_NET_HDR_GSO_TCPV6: offload->kind = SPLIT_TCP; break;
+	case VIRTIO_NET_HDR_GSO_UDP_L4: offload->kind = SPLIT_UDP; break;
+	default: return false;
+	}
+	return offload->checksum;
+}
+
+ssize_t device_read(struct device *device, uint8_t *packet, struct split_offload *offload)
 {
 	struct frame_head head;
-	uint8_t beyond;
-	struct iovec parts[3] = {
+	struct iovec parts[2] = {
 		{.iov_base = &head, .iov_len = sizeof(head)},
-		{.iov_base = packet, .iov_len = size},
-		{.iov_base = &beyond, .iov_len = 1}, /* filled: the packet is too long */
+		{.iov_base = packet, .iov_len = DEVICE_PACKET_MAX},
 	};
-	ssize_t got = readv(device->fd, parts, 3);
-	size_t length;
+	ssize_t got = readv(device->fd, parts, 2);
 	uint16_t type;
 
 	if (got < 0)
 		return errno == EINTR || errno == EWOULDBLOCK ? -EAGAIN : -errno;
 	if (got == 0)
 		return -ENODEV;
-	length = (size_t)got - sizeof(head);
-	if ((size_t)got <= sizeof(head) || length > size ||
-	    head.vnet.gso_type != VIRTIO_NET_HDR_GSO_NONE ||
-	    (head.vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+	if ((size_t)got <= sizeof(head) || !read_offload(&head, offload))
 		return 0;
 	type = ntohs(head.ether.ether_type);
 	if (!(type == ETHERTYPE_IP && packet[0] >> 4 == 4) &&
 	    !(type == ETHERTYPE_IPV6 && packet[0] >> 4 == 6))
 		return 0;
-	return (ssize_t)length;
+	return got - (ssize_t)sizeof(head);
 }
+
+/* ---- to the kernel */
 
 /* RFC 1112 section 6.4 and RFC 2464 section 7 for multicast. */
 static void destination_ipv4(const struct device *device, const uint8_t ip[4], uint8_t *mac)
@@ -108,27 +164,57 @@ static void destination_ipv6(const struct device *device, const uint8_t ip[16], 
 	}
 }
 
-void device_write(struct device *device, const uint8_t *packet, size_t length)
+static struct virtio_net_hdr vnet_of(const struct split_offload *offload, bool ipv4)
 {
-	struct frame_head head = {0};
-	struct iovec parts[2] = {
-		{.iov_base = &head, .iov_len = sizeof(head)},
-		{.iov_base = (void *)(uintptr_t)packet, .iov_len = length},
-	};
+	struct virtio_net_hdr vnet = {0};
 
-	if (length >= 20 && packet[0] >> 4 == 4) {
+	if (offload->kind == SPLIT_NONE)
+		return vnet;
+	vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	vnet.csum_start = (uint16_t)(sizeof(struct ether_header) + offload->start);
+	vnet.csum_offset = offload->offset;
+	vnet.gso_size = offload->segment;
+	vnet.hdr_len = (uint16_t)(sizeof(struct ether_header) + offload->header);
+	if (offload->kind == SPLIT_UDP)
+		vnet.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
+	else
+		vnet.gso_type = ipv4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
+	return vnet;
+}
+
+/* A coalesce_write. */
+static void write_frame(void *data, const struct split_offload *offload, struct iovec *parts,
+			size_t n)
+{
+	struct device *device = data;
+	const uint8_t *packet = parts[0].iov_base;
+	bool ipv4 = packet[0] >> 4 == 4;
+	struct frame_head head = {0};
+
+	head.vnet = vnet_of(offload, ipv4);
+	if (ipv4) {
 		head.ether.ether_type = htons(ETHERTYPE_IP);
-		destination_ipv4(device, packet + 16, head.ether.ether_dhost);
-	} else if (length >= 40 && packet[0] >> 4 == 6) {
-		head.ether.ether_type = htons(ETHERTYPE_IPV6);
-		destination_ipv6(device, packet + 24, head.ether.ether_dhost);
+		destination_ipv4(device, packet + IPV4_DESTINATION, head.ether.ether_dhost);
 	} else {
-		return;
+		head.ether.ether_type = htons(ETHERTYPE_IPV6);
+		destination_ipv6(device, packet + IPV6_DESTINATION, head.ether.ether_dhost);
 	}
 	memcpy(head.ether.ether_shost, far_mac, DEVICE_MAC_SIZE);
+	parts[-1] = (struct iovec){&head, sizeof(head)};
 	/* The kernel refuses when the interface is down or out of memory: lost, as on a cable. */
-	if (writev(device->fd, parts, 2) < 0)
+	if (writev(device->fd, parts - 1, (int)n + 1) < 0)
 		device->write_errors++;
+}
+
+void device_write(struct device *device, uint8_t *packet, size_t length)
+{
+	if (header_is_ip(packet, length))
+		coalesce_add(&device->coalesce, packet, length);
+}
+
+void device_flush(struct device *device)
+{
+	coalesce_flush(&device->coalesce);
 }
 
 unsigned device_drain(struct device *device, unsigned max)

@@ -123,19 +123,19 @@ uint64_t engine_poll(struct engine *engine, uint64_t now_us)
 /* --- packets --- */
 
 static void receive_data(struct engine *engine, uint64_t now_us, const struct addr *from,
-			 uint8_t *bytes, size_t length)
+			 uint8_t ecn, uint8_t *bytes, size_t length)
 {
 	struct tunnel *tunnel = index_find(&engine->context.indices, message_le32(bytes + 4));
 
 	if (tunnel && tunnel->kind == TUNNEL_PEER)
-		peer_data((struct peer *)tunnel, now_us, from, bytes, length);
+		peer_data((struct peer *)tunnel, now_us, from, ecn, bytes, length);
 	else if (tunnel)
 		relaylink_data((struct relaylink *)tunnel, now_us, from, bytes, length);
 	/* A relay that was heard is due at once: its poll hands on what it learned. */
 }
 
-void engine_receive(struct engine *engine, uint64_t now_us, const struct addr *from, uint8_t *bytes,
-		    size_t length)
+void engine_receive(struct engine *engine, uint64_t now_us, const struct addr *from, uint8_t ecn,
+		    uint8_t *bytes, size_t length)
 {
 	enum message_type type = message_type(bytes, length);
 
@@ -144,18 +144,20 @@ void engine_receive(struct engine *engine, uint64_t now_us, const struct addr *f
 	if (type == MESSAGE_NONE || message_le32(bytes) >> 8 != 0)
 		return;
 	if (type == MESSAGE_DATA)
-		receive_data(engine, now_us, from, bytes, length);
+		receive_data(engine, now_us, from, ecn, bytes, length);
 	else
 		handshake_receive(engine, now_us, from, bytes, type);
 	run_due(engine, now_us);
 }
 
-void engine_transmit(struct engine *engine, uint64_t now_us, uint8_t *packet, size_t length)
+void engine_transmit(struct engine *engine, uint64_t now_us, uint8_t *packet, size_t length,
+		     const struct split_offload *offload)
 {
 	struct peer *peer = allowedips_lookup_destination(&engine->context.allowed, packet, length);
+	struct split split;
 
-	if (peer)
-		peer_transmit(peer, engine_clock(engine, now_us), packet, length);
+	if (peer && split_begin(&split, offload, packet, length) == 0)
+		peer_transmit(peer, engine_clock(engine, now_us), &split);
 	/* else: broadcast and multicast belong to LAN discovery, which is to take them here; what
 	 * is left is for nobody in the party. */
 }

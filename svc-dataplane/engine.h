@@ -23,21 +23,29 @@
 
 #include "common/addr.h"
 #include "svc-dataplane/codec.h"
+#include "svc-dataplane/split.h"
 
-/* Room that buffers handed in must have around the packet: before it for the data header, behind it
- * for padding and tag, so packets are sealed in place. */
-#define ENGINE_HEADROOM 16
-#define ENGINE_TAILROOM 32
+/* Room around a packet that is sealed in place: before it for the data header, behind it for
+ * padding and tag. */
+#define ENGINE_HEADROOM	    16
+#define ENGINE_TAILROOM	    32
+#define ENGINE_DATAGRAM_MAX 2048
 /* Largest inner packet. The interface's MTU is ENGINE_MTU: 1420 leaves room for IPv6 + UDP + 32. */
 #define ENGINE_MTU 1420
 
 struct engine;
 
 struct engine_ops {
-	/* Sends one datagram; bytes are borrowed until return. */
-	void (*send)(void *data, const struct addr *to, const uint8_t *bytes, size_t length);
-	/* Delivers one inner IP packet to the interface; likewise borrowed. */
-	void (*deliver)(void *data, const uint8_t *packet, size_t length);
+	/* Where the next datagram may be made, ENGINE_DATAGRAM_MAX bytes, good until the next call
+	 * of room or send. */
+	uint8_t *(*room)(void *data);
+	/* Sends one datagram, made in the room or elsewhere; bytes are borrowed until return. ecn:
+	 * the two bits for its header. */
+	void (*send)(void *data, const struct addr *to, uint8_t ecn, const uint8_t *bytes,
+		     size_t length);
+	/* Delivers one inner IP packet to the interface; it lies in what engine_receive() was
+	 * given, and may be changed. */
+	void (*deliver)(void *data, uint8_t *packet, size_t length);
 	/* Something in engine_state() changed. key: of the peer or relay, or NULL. */
 	void (*changed)(void *data, enum dataplane_event event, const uint8_t *key);
 	/* An answer to engine_probe(); result NULL on failure, then error is a negative errno. */
@@ -66,11 +74,13 @@ void engine_public_key(const struct engine *engine, uint8_t key[DATAPLANE_KEY_SI
 int engine_set_party(struct engine *engine, uint64_t now_us, const struct dataplane_party *party);
 int engine_set_plan(struct engine *engine, uint64_t now_us, const struct dataplane_plan *plan);
 
-/* A datagram from the underlay. bytes are decrypted in place. */
-void engine_receive(struct engine *engine, uint64_t now_us, const struct addr *from, uint8_t *bytes,
-		    size_t length);
-/* An inner IP packet from the interface, with ENGINE_HEADROOM before and ENGINE_TAILROOM behind. */
-void engine_transmit(struct engine *engine, uint64_t now_us, uint8_t *packet, size_t length);
+/* A datagram from the underlay, with its header's ECN bits. bytes are decrypted in place. */
+void engine_receive(struct engine *engine, uint64_t now_us, const struct addr *from, uint8_t ecn,
+		    uint8_t *bytes, size_t length);
+/* An inner IP packet from the interface, and what it stands for (split.h). It is changed, and there
+ * are ENGINE_TAILROOM bytes behind it. */
+void engine_transmit(struct engine *engine, uint64_t now_us, uint8_t *packet, size_t length,
+		     const struct split_offload *offload);
 /* Runs due timers; time never goes back inside the engine, so the clock of a whole batch will do.
  * Returns when it wants to be called next (CLOCK_NEVER: no timer). */
 uint64_t engine_poll(struct engine *engine, uint64_t now_us);

@@ -5,7 +5,8 @@
 #include "svc-dataplane/engine_private.h"
 
 /* An exempt source is one that a peer or relay has proven to be its own. Relays limit their
- * members themselves; to us all of them have one address. */
+ * members themselves; to us all of them have one address. What nobody has proven counts for all of
+ * them together: a made-up address must not use up what its owner may ask for. */
 static bool admit(struct engine *engine, uint64_t now_us, const struct addr *from,
 		  const uint8_t *bytes, size_t length)
 {
@@ -16,14 +17,16 @@ static bool admit(struct engine *engine, uint64_t now_us, const struct addr *fro
 
 	if (verdict == COOKIE_REFUSED)
 		return false;
-	if (context_good_is(context, from) ||
-	    bucket_take(&context->handshakes, CONTEXT_HANDSHAKES, now_us))
+	if (context_good_is(context, from))
 		return true;
 	if (verdict == COOKIE_MAC2)
-		return bucket_take(&context->handshakes_proven, CONTEXT_HANDSHAKES_PROVEN, now_us);
+		return sources_take(context->sources, now_us, from, 0) &&
+		       bucket_take(&context->handshakes_proven, CONTEXT_HANDSHAKES_PROVEN, now_us);
+	if (bucket_take(&context->handshakes, CONTEXT_HANDSHAKES, now_us))
+		return true;
 	cookie_reply_create(&context->checker, now_us, bytes, length, from, sizeof(*from), NULL,
 			    &reply);
-	context_send(context, from, (const uint8_t *)&reply, sizeof(reply));
+	context_send(context, from, 0, (const uint8_t *)&reply, sizeof(reply));
 	return false;
 }
 

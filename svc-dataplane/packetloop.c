@@ -13,9 +13,14 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "svc-dataplane/backlog.h"
 
-#define DEVICE_BATCH 64
-#define STUN_BATCH   16
+/* What one turn takes from the device at most, of all packets and of large ones, and how much of
+ * the backlog it sends; a turn must stay short. */
+#define DEVICE_BATCH  64
+#define DEVICE_LARGE  8
+#define BACKLOG_BATCH 2
+#define STUN_BATCH    16
 
 enum source {
 	SOURCE_DEVICE,
@@ -39,7 +44,7 @@ struct packetloop {
 	int epoll_fd, timer_fd, wake_fd;
 	uint64_t armed_us; /* when the timer fires; CLOCK_NEVER: not armed */
 	uint64_t now_us;   /* of the batch being handled */
-	_Alignas(16) uint8_t buffer[ENGINE_HEADROOM + ENGINE_MTU + ENGINE_TAILROOM];
+	struct backlog backlog;
 
 	pthread_t thread;
 	bool running; /* service thread only */
@@ -58,14 +63,22 @@ struct packetloop {
 
 /* ---- what the engine asks for ---- */
 
-static void engine_send(void *data, const struct addr *to, const uint8_t *bytes, size_t length)
+static uint8_t *engine_room(void *data)
 {
 	struct packetloop *loop = data;
 
-	underlay_send(loop->underlay, to, bytes, length);
+	return underlay_room(loop->underlay);
 }
 
-static void engine_deliver(void *data, const uint8_t *packet, size_t length)
+static void engine_send(void *data, const struct addr *to, uint8_t ecn, const uint8_t *bytes,
+			size_t length)
+{
+	struct packetloop *loop = data;
+
+	underlay_send(loop->underlay, to, ecn, bytes, length);
+}
+
+static void engine_deliver(void *data, uint8_t *packet, size_t length)
 {
 	struct packetloop *loop = data;
 
@@ -154,12 +167,13 @@ static void engine_random(void *data, void *bytes, size_t length)
 
 /* ---- the sources ---- */
 
-static void receive_one(void *data, const struct addr *from, uint8_t *bytes, size_t length)
+static void receive_one(void *data, const struct addr *from, uint8_t ecn, uint8_t *bytes,
+			size_t length)
 {
 	struct packetloop *loop = data;
 
 	if (!stunpipe_is_stun(bytes, length))
-		engine_receive(loop->engine, loop->now_us, from, bytes, length);
+		engine_receive(loop->engine, loop->now_us, from, ecn, bytes, length);
 	else if (loop->stun)
 		(void)stunpipe_write(loop->stun, loop->now_us, from, bytes, length);
 }
@@ -171,6 +185,7 @@ static void receive_batch(struct packetloop *loop, enum addr_family family, uint
 	if (ready & EPOLLIN) {
 		loop->now_us = clock_now_us();
 		(void)underlay_receive(loop->underlay, family, receive_one, loop);
+		device_flush(loop->device); /* what it was given lies in the underlay's buffers */
 	}
 }
 
@@ -181,13 +196,21 @@ static void give_up(struct packetloop *loop, int fd, const char *name, int code)
 	(void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
+static void transmit(struct packetloop *loop, struct backlog_packet *packet)
+{
+	engine_transmit(loop->engine, loop->now_us, packet->bytes, packet->length,
+			&packet->offload);
+}
+
+/* Empties the device; what is small goes on. */
 static void transmit_batch(struct packetloop *loop)
 {
-	uint8_t *packet = loop->buffer + ENGINE_HEADROOM;
+	unsigned large = 0;
 
 	loop->now_us = clock_now_us();
-	for (int i = 0; i < DEVICE_BATCH; i++) {
-		ssize_t length = device_read(loop->device, packet, ENGINE_MTU);
+	for (int i = 0; i < DEVICE_BATCH && large < DEVICE_LARGE; i++) {
+		struct backlog_packet *packet = backlog_place(&loop->backlog);
+		ssize_t length = device_read(loop->device, packet->bytes, &packet->offload);
 
 		if (length == -EAGAIN)
 			return;
@@ -195,8 +218,23 @@ static void transmit_batch(struct packetloop *loop)
 			give_up(loop, loop->device->fd, loop->device->name, (int)length);
 			return;
 		}
-		if (length > 0)
-			engine_transmit(loop->engine, loop->now_us, packet, (size_t)length);
+		packet->length = (size_t)length;
+		if (length == 0)
+			continue;
+		if (backlog_wait(&loop->backlog))
+			large++;
+		else
+			transmit(loop, packet);
+	}
+}
+
+static void transmit_backlog(struct packetloop *loop)
+{
+	struct backlog_packet *packet;
+
+	for (int i = 0; i < BACKLOG_BATCH && (packet = backlog_first(&loop->backlog)); i++) {
+		transmit(loop, packet);
+		backlog_done(&loop->backlog);
 	}
 }
 
@@ -219,7 +257,7 @@ static void stun_batch(struct packetloop *loop, uint32_t ready)
 		}
 		if (length == 0)
 			continue;
-		underlay_send(loop->underlay, &to, message, (size_t)length);
+		underlay_send(loop->underlay, &to, 0, message, (size_t)length);
 		/* At once, so that the time noted is the time it left. */
 		stunpipe_sent(loop->stun, now_us, message);
 		underlay_flush(loop->underlay);
@@ -251,6 +289,7 @@ static void arm_timer(struct packetloop *loop, uint64_t due_us)
 
 static void finish_turn(struct packetloop *loop)
 {
+	transmit_backlog(loop);
 	arm_timer(loop, engine_poll(loop->engine, clock_now_us()));
 	underlay_flush(loop->underlay);
 }
@@ -301,7 +340,8 @@ static void *thread_main(void *data)
 	bool more = true;
 
 	while (more) {
-		int n = epoll_wait(loop->epoll_fd, ready, SOURCES, -1);
+		int n = epoll_wait(loop->epoll_fd, ready, SOURCES,
+				   backlog_first(&loop->backlog) ? 0 : -1);
 
 		for (int i = 0; i < n; i++)
 			more = serve_source(loop, (enum source)ready[i].data.u32,
@@ -349,6 +389,7 @@ static int open_descriptors(struct packetloop *loop)
 static int open_engine(struct packetloop *loop, const struct packetloop_config *config)
 {
 	const struct engine_ops ops = {
+		.room = engine_room,
 		.send = engine_send,
 		.deliver = engine_deliver,
 		.changed = engine_changed,
@@ -379,6 +420,7 @@ int packetloop_new(struct packetloop **out, const struct packetloop_config *conf
 	loop->reserve = config->reserve;
 	loop->data = config->data;
 	loop->armed_us = CLOCK_NEVER;
+	backlog_init(&loop->backlog);
 	pthread_mutex_init(&loop->mutex, NULL);
 	pthread_cond_init(&loop->called, NULL);
 	result = open_descriptors(loop);
@@ -406,7 +448,6 @@ void packetloop_free(struct packetloop *loop)
 	close(loop->wake_fd);
 	pthread_cond_destroy(&loop->called);
 	pthread_mutex_destroy(&loop->mutex);
-	sodium_memzero(loop->buffer, sizeof(loop->buffer));
 	free(loop);
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "svc-dataplane/ecn.h"
+#include "svc-dataplane/header.h"
 #include "svc-dataplane/reach.h"
 
 #define FAILED_AFTER_US (20 * CLOCK_SECOND)
@@ -147,12 +149,14 @@ static bool send_packet(struct peer *peer, uint64_t now_us, struct path *path, u
 			size_t length, bool data)
 {
 	struct session_events events;
+	uint8_t ecn = data ? ecn_of(message + MESSAGE_DATA_HEADROOM) : 0;
 	ptrdiff_t sealed =
 		session_seal(&peer->tunnel.session, now_us, message, length, ENGINE_MTU, &events);
-	bool sent = sealed > 0 && reach_send(peer, now_us, path, message, (size_t)sealed, data);
+	const struct outgoing outgoing = {message, (size_t)sealed, data, ecn};
+	bool sent = sealed > 0 && reach_send(peer, now_us, path, &outgoing);
 
 	if (data && sent)
-		reach_double(peer, now_us, message, (size_t)sealed);
+		reach_double(peer, now_us, &outgoing);
 	if (events.flags || events.retired_count)
 		peer_handle(peer, now_us, &events);
 	return sent;
@@ -190,22 +194,57 @@ static void note_data(struct peer *peer, uint64_t now_us)
 		tunnel_due(&peer->tunnel, now_us);
 }
 
-void peer_transmit(struct peer *peer, uint64_t now_us, uint8_t *packet, size_t length)
+/* From the device's buffer straight into what is sent. */
+static void send_split(struct peer *peer, uint64_t now_us, struct path *path, struct split *split)
+{
+	struct context *context = peer->tunnel.context;
+	struct session_grant grant;
+	struct session_events events;
+	uint8_t *packet;
+	size_t length;
+	int result = session_seal_begin(&peer->tunnel.session, now_us, split_left(split), true,
+					&grant, &events);
+
+	for (uint32_t n = 0; result == 0 && (packet = split_next(split, &length)); n++) {
+		struct outgoing outgoing = {.data = true, .ecn = ecn_of(packet)};
+
+		if (length > ENGINE_MTU)
+			continue;
+		outgoing.message = context_room(context);
+		outgoing.length = session_seal_packet(&grant, n, outgoing.message, packet, length,
+						      ENGINE_MTU);
+		peer->tx_bytes += length;
+		if (reach_send(peer, now_us, path, &outgoing))
+			reach_double(peer, now_us, &outgoing);
+	}
+	noise_wipe(&grant, sizeof(grant));
+	if (events.flags || events.retired_count)
+		peer_handle(peer, now_us, &events);
+}
+
+static void let_wait(struct peer *peer, uint64_t now_us, struct split *split)
+{
+	struct session_events events;
+	uint8_t *packet;
+	size_t length;
+
+	while ((packet = split_next(split, &length)))
+		staging_put(&peer->tunnel.context->staging, &peer->waiting, packet, length);
+	peer->rest_us = 0;
+	session_want(&peer->tunnel.session, now_us, &events);
+	peer_handle(peer, now_us, &events);
+}
+
+void peer_transmit(struct peer *peer, uint64_t now_us, struct split *split)
 {
 	struct session *session = &peer->tunnel.session;
 	struct path *path = reach_active(peer);
-	struct session_events events;
 
 	note_data(peer, now_us);
-	if (path && session_can_send(session, now_us)) {
-		peer->tx_bytes += length;
-		send_packet(peer, now_us, path, packet - ENGINE_HEADROOM, length, true);
-	} else {
-		staging_put(&peer->tunnel.context->staging, &peer->waiting, packet, length);
-		peer->rest_us = 0;
-		session_want(session, now_us, &events);
-		peer_handle(peer, now_us, &events);
-	}
+	if (path && session_can_send(session, now_us))
+		send_split(peer, now_us, path, split);
+	else
+		let_wait(peer, now_us, split);
 	tunnel_due(&peer->tunnel, session_deadline(session));
 	if (peer->tunnel.due_us <= now_us)
 		peer_poll(peer, now_us);
@@ -360,6 +399,7 @@ void peer_initiation(struct peer *peer, uint64_t now_us, const struct addr *from
 {
 	struct session_events events = {0};
 	struct message_response response;
+	const struct outgoing outgoing = {(uint8_t *)&response, sizeof(response), false, 0};
 	struct path *path;
 	uint32_t index;
 	int result = tunnel_index_new(&peer->tunnel, &index);
@@ -377,7 +417,7 @@ void peer_initiation(struct peer *peer, uint64_t now_us, const struct addr *from
 	if (path) {
 		reach_heard(peer, now_us, path, sizeof(*message), false);
 		cookie_jar_stamp(&path->jar, now_us, &response, sizeof(response));
-		reach_send(peer, now_us, path, (uint8_t *)&response, sizeof(response), false);
+		reach_send(peer, now_us, path, &outgoing);
 		peer->answered_path = path->id;
 	}
 	peer_handle(peer, now_us, &events);
@@ -417,21 +457,24 @@ void peer_cookie(struct peer *peer, uint64_t now_us, const struct addr *from,
 /* The length that the IP header claims, 0 when it is no IP packet or cut short. */
 static size_t inner_length(const uint8_t *packet, size_t length)
 {
-	size_t claimed = 0;
+	size_t claimed;
 
-	if (length >= 20 && packet[0] >> 4 == 4)
-		claimed = (size_t)packet[2] << 8 | packet[3];
-	else if (length >= 40 && packet[0] >> 4 == 6)
-		claimed = 40 + ((size_t)packet[4] << 8 | packet[5]);
-	return claimed >= 20 && claimed <= length ? claimed : 0;
+	if (!header_is_ip(packet, length))
+		return 0;
+	if (packet[0] >> 4 == 4)
+		claimed = header_get16(packet + IPV4_LENGTH);
+	else
+		claimed = IPV6_HEADER + (size_t)header_get16(packet + IPV6_LENGTH);
+	return claimed <= length && header_is_ip(packet, claimed) ? claimed : 0;
 }
 
-static void deliver(struct peer *peer, uint64_t now_us, const uint8_t *packet, size_t length)
+static void deliver(struct peer *peer, uint64_t now_us, uint8_t ecn, uint8_t *packet, size_t length)
 {
 	struct context *context = peer->tunnel.context;
 	size_t inner = inner_length(packet, length);
 
-	if (inner == 0 || allowedips_lookup_source(&context->allowed, packet, inner) != peer)
+	if (inner == 0 || allowedips_lookup_source(&context->allowed, packet, inner) != peer ||
+	    !ecn_leave(packet, ecn))
 		return;
 	note_data(peer, now_us);
 	peer->rx_bytes += inner;
@@ -448,8 +491,8 @@ static bool is_latest(struct peer *peer, const struct session_opened *opened)
 	return true;
 }
 
-void peer_data(struct peer *peer, uint64_t now_us, const struct addr *from, uint8_t *message,
-	       size_t length)
+void peer_data(struct peer *peer, uint64_t now_us, const struct addr *from, uint8_t ecn,
+	       uint8_t *message, size_t length)
 {
 	struct session_opened opened;
 	struct session_events events;
@@ -471,7 +514,7 @@ void peer_data(struct peer *peer, uint64_t now_us, const struct addr *from, uint
 	if (!opened.keepalive && !frame_is(opened.packet, opened.length)) {
 		if (path)
 			path_delivered(path, length);
-		deliver(peer, now_us, opened.packet, opened.length);
+		deliver(peer, now_us, ecn, opened.packet, opened.length);
 	} else if (!opened.keepalive && path && peer_is_engine(peer)) {
 		reach_frame(peer, now_us, path, opened.packet, opened.length);
 	}

@@ -18,6 +18,7 @@
 #include "svc-dataplane/note.h"
 #include "svc-dataplane/path.h"
 #include "svc-dataplane/relaylink.h"
+#include "svc-dataplane/split.h"
 #include "svc-dataplane/tunnel.h"
 
 #define PEER_PINGS	 8
@@ -86,8 +87,8 @@ bool peer_is_engine(const struct peer *peer);
 /* For log lines: its name, or the start of its address. */
 const char *peer_label(const struct peer *peer);
 
-/* An inner packet for it, with headroom and tailroom around. */
-void peer_transmit(struct peer *peer, uint64_t now_us, uint8_t *packet, size_t length);
+/* An inner packet for it, or several; tailroom behind. */
+void peer_transmit(struct peer *peer, uint64_t now_us, struct split *split);
 /* Messages for it. The initiation is opened and known to be this peer's. */
 void peer_initiation(struct peer *peer, uint64_t now_us, const struct addr *from,
 		     struct noise_initiation *opened, const struct message_initiation *message);
@@ -95,8 +96,8 @@ void peer_response(struct peer *peer, uint64_t now_us, const struct addr *from,
 		   const struct message_response *message);
 void peer_cookie(struct peer *peer, uint64_t now_us, const struct addr *from,
 		 const struct message_cookie *message);
-void peer_data(struct peer *peer, uint64_t now_us, const struct addr *from, uint8_t *message,
-	       size_t length);
+void peer_data(struct peer *peer, uint64_t now_us, const struct addr *from, uint8_t ecn,
+	       uint8_t *message, size_t length);
 void peer_poll(struct peer *peer, uint64_t now_us);
 /* -ENETUNREACH without a path or session, -EOPNOTSUPP for peers without frames, -EBUSY. */
 int peer_ping(struct peer *peer, uint64_t now_us, uint64_t cookie);

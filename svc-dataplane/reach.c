@@ -285,8 +285,8 @@ void reach_reset(struct peer *peer, uint64_t now_us)
 
 /* --- sending --- */
 
-bool reach_send(struct peer *peer, uint64_t now_us, struct path *path, uint8_t *message,
-		size_t length, bool data)
+bool reach_send(struct peer *peer, uint64_t now_us, struct path *path,
+		const struct outgoing *outgoing)
 {
 	const struct addr *to = &path->endpoint;
 
@@ -294,12 +294,12 @@ bool reach_send(struct peer *peer, uint64_t now_us, struct path *path, uint8_t *
 		if (!relaylink_forwards(path->relay) || peer->number == 0)
 			return false;
 		to = &path->relay->endpoint;
-		message_tag_set(message, path->relay->slot, peer->number);
+		message_tag_set(outgoing->message, path->relay->slot, peer->number);
 	} else if (!path_admit(path, now_us)) {
 		return false;
 	}
-	path_sent(path, length, data, now_us);
-	context_send(peer->tunnel.context, to, message, length);
+	path_sent(path, outgoing->length, outgoing->data, now_us);
+	context_send(peer->tunnel.context, to, outgoing->ecn, outgoing->message, outgoing->length);
 	return true;
 }
 
@@ -307,12 +307,13 @@ static void send_initiation(struct peer *peer, uint64_t now_us, struct path *pat
 			    const struct message_initiation *message)
 {
 	struct message_initiation copy = *message;
+	const struct outgoing outgoing = {(uint8_t *)&copy, sizeof(copy), false, 0};
 
 	path->owed = path->relay && !path->usable;
 	if (path->owed)
 		return;
 	cookie_jar_stamp(&path->jar, now_us, &copy, sizeof(copy));
-	reach_send(peer, now_us, path, (uint8_t *)&copy, sizeof(copy), false);
+	reach_send(peer, now_us, path, &outgoing);
 }
 
 void reach_initiate(struct peer *peer, uint64_t now_us, const struct message_initiation *message)
@@ -526,13 +527,18 @@ static void choose_second(struct peer *peer, uint64_t now_us)
 		peer->second = second_path(peer);
 }
 
-void reach_double(struct peer *peer, uint64_t now_us, uint8_t *message, size_t length)
+void reach_double(struct peer *peer, uint64_t now_us, const struct outgoing *outgoing)
 {
-	if (peer->second == PATH_NONE || length > REACH_DOUBLE_MAX + MESSAGE_DATA_OVERHEAD ||
+	uint8_t copy[REACH_DOUBLE_MAX + MESSAGE_DATA_OVERHEAD];
+	struct outgoing second = {copy, outgoing->length, false, outgoing->ecn};
+
+	if (peer->second == PATH_NONE || outgoing->length > sizeof(copy) ||
 	    !bucket_take(&peer->doubles, REACH_DOUBLES, now_us))
 		return;
-	message_tag_clear(message);
-	reach_send(peer, now_us, &peer->paths[peer->second], message, length, false);
+	/* the first one waits to be sent, with its own tag */
+	memcpy(copy, outgoing->message, outgoing->length);
+	message_tag_clear(copy);
+	reach_send(peer, now_us, &peer->paths[peer->second], &second);
 }
 
 static void raise_alarm(struct peer *peer, uint64_t now_us)

@@ -44,13 +44,21 @@ void reach_retry(struct peer *peer, uint64_t now_us);
 /* Nothing that was known counts any more (a new own key). */
 void reach_reset(struct peer *peer, uint64_t now_us);
 
-/* Sends a finished message along a path; false when it may not go. data: an inner packet. */
-bool reach_send(struct peer *peer, uint64_t now_us, struct path *path, uint8_t *message,
-		size_t length, bool data);
+/* A finished message; its reserved bytes are written on the way. */
+struct outgoing {
+	uint8_t *message;
+	size_t length;
+	bool data;   /* an inner packet */
+	uint8_t ecn; /* its two bits */
+};
+
+/* Sends it along a path; false when it may not go. */
+bool reach_send(struct peer *peer, uint64_t now_us, struct path *path,
+		const struct outgoing *outgoing);
 /* After an inner packet's message went along the active path: sends the same bytes along a second
  * one, if that is wanted, it is short, and the rate allows. The receiver's replay window drops
  * whichever comes later. */
-void reach_double(struct peer *peer, uint64_t now_us, uint8_t *message, size_t length);
+void reach_double(struct peer *peer, uint64_t now_us, const struct outgoing *outgoing);
 /* Own addresses changed: what worked may not, and the peer cannot know. */
 void reach_moved(struct peer *peer, uint64_t now_us);
 /* This process did not run for a while. */

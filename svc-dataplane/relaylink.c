@@ -61,7 +61,7 @@ static void send_initiation(struct relaylink *link, uint64_t now_us, size_t endp
 	struct message_initiation copy = *initiation;
 
 	cookie_jar_stamp(&link->jars[endpoint], now_us, &copy, sizeof(copy));
-	context_send(link->tunnel.context, &link->endpoints[endpoint], (uint8_t *)&copy,
+	context_send(link->tunnel.context, &link->endpoints[endpoint], 0, (uint8_t *)&copy,
 		     sizeof(copy));
 }
 
@@ -95,7 +95,7 @@ static void send_plain(struct relaylink *link, uint64_t now_us, const struct fra
 	length = session_seal(&link->tunnel.session, now_us, message, (size_t)length, ENGINE_MTU,
 			      &events);
 	if (length > 0)
-		context_send(link->tunnel.context, &link->endpoint, message, (size_t)length);
+		context_send(link->tunnel.context, &link->endpoint, 0, message, (size_t)length);
 	handle(link, now_us, &events);
 }
 

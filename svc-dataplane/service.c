@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "svc-dataplane/aead.h"
 #include "svc-dataplane/interface.h"
+#include "svc-dataplane/selftest.h"
 
 #define STALE_MAX	   4096 /* packets of the process before thrown away at the start */
 #define INTERFACE_RETRY_MS 2000
@@ -81,11 +82,32 @@ static void reconcile_interface(void *data)
 /* ---- desired state ---- */
 
 struct setting {
+	struct dataplane *dataplane;
 	const struct dataplane_party *party;
 	const struct dataplane_plan *plan;
-	struct device *device;
 	int result;
 };
+
+/* On the packet thread, or before it runs. */
+static void set_offloads(struct dataplane *dataplane, unsigned off)
+{
+	struct device *device = &dataplane->device;
+	unsigned on = DATAPLANE_OFFLOADS & ~(off | dataplane->offloads_failing);
+
+	if (device_set_offloads(device, on & DATAPLANE_OFFLOAD_TSO, on & DATAPLANE_OFFLOAD_USO) < 0)
+		log_notice("interface %s: the kernel offers no segmentation offload", device->name);
+	underlay_set_offloads(dataplane->underlay, on & DATAPLANE_OFFLOAD_GSO,
+			      on & DATAPLANE_OFFLOAD_GRO);
+	dataplane->offloads_off = off;
+}
+
+static unsigned offloads_in_use(const struct dataplane *dataplane)
+{
+	return (dataplane->device.tso ? DATAPLANE_OFFLOAD_TSO : 0u) |
+	       (dataplane->device.uso ? DATAPLANE_OFFLOAD_USO : 0u) |
+	       (underlay_has_gso(dataplane->underlay) ? DATAPLANE_OFFLOAD_GSO : 0u) |
+	       (underlay_has_gro(dataplane->underlay) ? DATAPLANE_OFFLOAD_GRO : 0u);
+}
 
 static void set_party(struct engine *engine, uint64_t now_us, void *argument)
 {
@@ -93,10 +115,13 @@ static void set_party(struct engine *engine, uint64_t now_us, void *argument)
 	const struct dataplane_party *party = setting->party;
 
 	setting->result = engine_set_party(engine, now_us, party);
-	if (setting->result == 0)
-		device_set_broadcast(
-			setting->device,
-			party->up ? interface_broadcast(&party->address, party->prefix_length) : 0);
+	if (setting->result < 0)
+		return;
+	device_set_broadcast(&setting->dataplane->device,
+			     party->up ? interface_broadcast(&party->address, party->prefix_length)
+				       : 0);
+	if (party->offloads_off != setting->dataplane->offloads_off)
+		set_offloads(setting->dataplane, party->offloads_off);
 }
 
 static void set_plan(struct engine *engine, uint64_t now_us, void *argument)
@@ -122,7 +147,7 @@ static bool same_interface(const struct dataplane_party *a, const struct datapla
 int service_set_party(struct dataplane *dataplane, struct dataplane_party *party,
 		      const uint8_t *body, size_t length)
 {
-	struct setting setting = {.party = party, .device = &dataplane->device};
+	struct setting setting = {.dataplane = dataplane, .party = party};
 	bool same = same_interface(party, &dataplane->party);
 
 	packetloop_call(dataplane->packets, set_party, &setting);
@@ -164,6 +189,7 @@ void service_moved(struct dataplane *dataplane)
 /* ---- questions ---- */
 
 struct snapshot {
+	const struct dataplane *dataplane;
 	struct dataplane_state *state;
 	int result;
 };
@@ -173,11 +199,12 @@ static void take_snapshot(struct engine *engine, uint64_t now_us, void *argument
 	struct snapshot *snapshot = argument;
 
 	snapshot->result = engine_state(engine, now_us, snapshot->state);
+	snapshot->state->offloads = offloads_in_use(snapshot->dataplane);
 }
 
 int service_state(struct dataplane *dataplane, struct dataplane_state *state)
 {
-	struct snapshot snapshot = {.state = state};
+	struct snapshot snapshot = {.dataplane = dataplane, .state = state};
 
 	memset(state, 0, sizeof(*state));
 	packetloop_call(dataplane->packets, take_snapshot, &snapshot);
@@ -188,6 +215,8 @@ int service_state(struct dataplane *dataplane, struct dataplane_state *state)
 	snprintf(state->interface_reason, sizeof(state->interface_reason), "%s",
 		 dataplane->interface_reason);
 	state->interface_state = dataplane->interface_state;
+	snprintf(state->cipher, sizeof(state->cipher), "%s", aead_name());
+	state->cipher_ns = aead_cost_ns();
 	state->port_ipv4 = underlay_port(dataplane->underlay, ADDR_IPV4);
 	state->port_ipv6 = underlay_port(dataplane->underlay, ADDR_IPV6);
 	state->filtered_age_us = underlay_filtered_age_us(dataplane->underlay, clock_now_us());
@@ -416,6 +445,23 @@ static void drain(struct dataplane *dataplane)
 		log_info("packets: dropped %u stale from inside and %u from outside", inner, outer);
 }
 
+/* What this kernel does wrong stays off whatever the settings say. */
+static unsigned offloads_that_fail(void)
+{
+	struct selftest_results results = selftest_run();
+	unsigned failing = 0;
+
+	if (results.gso == SELFTEST_WRONG)
+		failing |= DATAPLANE_OFFLOAD_GSO;
+	if (results.gro == SELFTEST_WRONG)
+		failing |= DATAPLANE_OFFLOAD_GRO;
+	if (failing)
+		log_warning("packets: this kernel's UDP segmentation offload does not work: %s off",
+			    failing & DATAPLANE_OFFLOAD_GSO ? "sending in trains is"
+							    : "receiving trains is");
+	return failing;
+}
+
 static int open_packets(struct dataplane *dataplane, struct error *error)
 {
 	int stun = service_fd("stun");
@@ -435,6 +481,8 @@ static int open_packets(struct dataplane *dataplane, struct error *error)
 	if (result < 0)
 		return result;
 	drain(dataplane);
+	dataplane->offloads_failing = offloads_that_fail();
+	set_offloads(dataplane, 0);
 	if (stun >= 0) {
 		stunpipe_init(&dataplane->stun, stun, clock_now_us());
 		config.stun = &dataplane->stun;
@@ -447,7 +495,7 @@ static int open_packets(struct dataplane *dataplane, struct error *error)
 /* What was wanted before we were restarted is wanted still, until somebody says otherwise. */
 static void carry_on(struct dataplane *dataplane)
 {
-	struct setting setting = {.device = &dataplane->device};
+	struct setting setting = {.dataplane = dataplane};
 	struct dataplane_plan plan;
 
 	if (resume_party(&dataplane->resume, &dataplane->party) == 0) {
@@ -481,6 +529,7 @@ int service_start(struct dataplane *dataplane, int argc, char **argv, struct err
 	resume_init(&dataplane->resume, dataplane->service.own_state);
 	if (aead_init() < 0)
 		return error_set(error, -EIO, "the crypto library cannot start");
+	log_info("packets: sealed by %s, %u ns for 1420 bytes", aead_name(), aead_cost_ns());
 	result = loop_init(&dataplane->loop);
 	if (result == 0)
 		result = loop_wake_init(&dataplane->loop, &dataplane->wake, on_wake, dataplane);

@@ -32,6 +32,8 @@ struct dataplane {
 	struct underlay *underlay;
 	struct stunpipe stun;
 	struct packetloop *packets;
+	unsigned offloads_failing; /* in the self-test */
+	unsigned offloads_off;	   /* as last set; packet thread */
 	struct loop_wake wake;
 	struct uapi_device uapi_device;
 	struct uapi_server uapi;

@@ -2,36 +2,41 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <poll.h>
+#include <netinet/udp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "common/clock.h"
 #include "common/log.h"
 
-#define SEND_WAIT_MS 2 /* how long a full send buffer holds up the packet thread */
+/* A message is a datagram, or with UDP_GRO a train of them. Much is read at once only where each
+ * is small, so that a turn stays short. */
+#define MESSAGES      32
+#define MESSAGES_LONG 4
+#define MESSAGE_MAX   65536
+#define LONG_BATCH    (MESSAGES_LONG * 16384) /* bytes */
+#define CONTROL_SIZE  (2 * CMSG_SPACE(sizeof(int)))
 
-/* Datagrams of one direction of one socket, ready for recvmmsg or sendmmsg. */
-struct batch {
-	unsigned n; /* gathered so far; sending only */
-	struct mmsghdr headers[UNDERLAY_BATCH];
-	struct iovec parts[UNDERLAY_BATCH];
-	struct sockaddr_storage names[UNDERLAY_BATCH];
-	uint8_t bytes[UNDERLAY_BATCH][UNDERLAY_DATAGRAM_MAX];
+struct inbox {
+	struct mmsghdr headers[MESSAGES];
+	struct iovec parts[MESSAGES];
+	struct sockaddr_storage names[MESSAGES];
+	_Alignas(struct cmsghdr) uint8_t controls[MESSAGES][CONTROL_SIZE];
+	uint8_t bytes[MESSAGES][MESSAGE_MAX];
 };
 
 struct family {
 	int fd;
 	uint16_t port;
-	struct batch in, out;
-	struct log_limit errors;
+	unsigned wanted; /* messages in the next batch */
 };
 
 struct underlay {
 	struct family ipv4, ipv6;
-	_Atomic uint64_t filtered_us; /* 0: never */
+	bool gro; /* UDP_GRO is on */
+	struct inbox in;
+	struct trains out;
 };
 
 static struct family *family_of(struct underlay *underlay, enum addr_family family)
@@ -45,15 +50,15 @@ static const struct family *family_of_const(const struct underlay *underlay,
 	return family == ADDR_IPV6 ? &underlay->ipv6 : &underlay->ipv4;
 }
 
-static void batch_init(struct batch *batch)
+static void inbox_init(struct inbox *inbox)
 {
-	for (unsigned i = 0; i < UNDERLAY_BATCH; i++) {
-		batch->parts[i] = (struct iovec){batch->bytes[i], UNDERLAY_DATAGRAM_MAX};
-		batch->headers[i].msg_hdr = (struct msghdr){
-			.msg_name = &batch->names[i],
-			.msg_namelen = sizeof(batch->names[i]),
-			.msg_iov = &batch->parts[i],
+	for (unsigned i = 0; i < MESSAGES; i++) {
+		inbox->parts[i] = (struct iovec){inbox->bytes[i], MESSAGE_MAX};
+		inbox->headers[i].msg_hdr = (struct msghdr){
+			.msg_name = &inbox->names[i],
+			.msg_iov = &inbox->parts[i],
 			.msg_iovlen = 1,
+			.msg_control = inbox->controls[i],
 		};
 	}
 }
@@ -82,9 +87,11 @@ static int set_options(int fd, enum addr_family family)
 		/* ICMP errors are nobody's business here: queues of them would only need emptying.
 		 */
 		(void)set_number(fd, IPPROTO_IP, IP_RECVERR, 0);
+		(void)set_number(fd, IPPROTO_IP, IP_RECVTOS, 1);
 		return set_number(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
 	}
 	(void)set_number(fd, IPPROTO_IPV6, IPV6_RECVERR, 0);
+	(void)set_number(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
 	result = set_number(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
 	/* It can't be set any more on a bound socket. */
 	if (getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &length) == 0 && !only)
@@ -99,8 +106,7 @@ static int family_open(struct family *family, int fd, enum addr_family kind, str
 	int result;
 
 	family->fd = fd < 0 ? -1 : fd;
-	batch_init(&family->in);
-	batch_init(&family->out);
+	family->wanted = MESSAGES;
 	if (fd < 0)
 		return 0;
 	memset(&name, 0, sizeof(name));
@@ -136,6 +142,8 @@ int underlay_new(struct underlay **underlay, int fd4, int fd6, struct error *err
 		underlay_free(made);
 		return result;
 	}
+	inbox_init(&made->in);
+	trains_init(&made->out, made->ipv4.fd, made->ipv6.fd);
 	*underlay = made;
 	return 0;
 }
@@ -157,7 +165,7 @@ uint16_t underlay_port(const struct underlay *underlay, enum addr_family family)
 
 uint64_t underlay_filtered_age_us(const struct underlay *underlay, uint64_t now_us)
 {
-	uint64_t at_us = underlay->filtered_us;
+	uint64_t at_us = underlay->out.filtered_us;
 
 	if (at_us == 0)
 		return UINT64_MAX;
@@ -177,91 +185,118 @@ int underlay_set_mark(struct underlay *underlay, uint32_t mark)
 	return 0;
 }
 
+void underlay_set_offloads(struct underlay *underlay, bool gso, bool gro)
+{
+	const int fds[2] = {underlay->ipv4.fd, underlay->ipv6.fd};
+
+	underlay_flush(underlay);
+	underlay->gro = gro;
+	/* Without a segment size it changes nothing, but tells whether the kernel knows it. */
+	for (int i = 0; i < 2; i++) {
+		if (fds[i] < 0)
+			continue;
+		gso = gso && set_number(fds[i], SOL_UDP, UDP_SEGMENT, 0) == 0;
+		if (set_number(fds[i], SOL_UDP, UDP_GRO, gro) < 0)
+			underlay->gro = false;
+	}
+	underlay->out.segments = gso;
+}
+
+bool underlay_has_gso(const struct underlay *underlay)
+{
+	return underlay->out.segments;
+}
+
+bool underlay_has_gro(const struct underlay *underlay)
+{
+	return underlay->gro;
+}
+
+/* ---- receiving */
+
+/* What the kernel says beside a message. */
+struct extra {
+	size_t segment; /* length of each datagram but the last; 0: there is one */
+	uint8_t ecn;
+};
+
+static struct extra read_control(struct msghdr *message)
+{
+	struct extra extra = {0};
+	int value;
+
+	for (struct cmsghdr *control = CMSG_FIRSTHDR(message); control;
+	     control = CMSG_NXTHDR(message, control)) {
+		value = 0;
+		memcpy(&value, CMSG_DATA(control),
+		       control->cmsg_len >= CMSG_LEN(sizeof(value)) ? sizeof(value) : 1);
+		if (control->cmsg_level == SOL_UDP && control->cmsg_type == UDP_GRO)
+			extra.segment = value > 0 ? (size_t)value : 0;
+		else /* IP_TOS or IPV6_TCLASS: nothing else was asked for */
+			extra.ecn = (uint8_t)value & 3;
+	}
+	return extra;
+}
+
+static void hand_over(struct msghdr *message, size_t length, underlay_each each, void *data)
+{
+	uint8_t *bytes = message->msg_iov->iov_base;
+	struct addr from = addr_from_sockaddr(message->msg_name);
+	struct extra extra = read_control(message);
+	size_t segment = extra.segment ? extra.segment : length;
+
+	/* What did not fit was cut, so it can't be authentic. */
+	if (message->msg_flags & MSG_TRUNC || addr_is_none(&from))
+		return;
+	for (size_t at = 0; at < length; at += segment) {
+		size_t left = length - at;
+
+		each(data, &from, extra.ecn, bytes + at, left < segment ? left : segment);
+	}
+}
+
 size_t underlay_receive(struct underlay *underlay, enum addr_family kind, underlay_each each,
 			void *data)
 {
 	struct family *family = family_of(underlay, kind);
-	struct batch *batch = &family->in;
-	int got = recvmmsg(family->fd, batch->headers, UNDERLAY_BATCH, MSG_DONTWAIT, NULL);
+	struct inbox *inbox = &underlay->in;
+	size_t bytes = 0;
+	int got;
 
-	for (int i = 0; i < got; i++) {
-		struct msghdr *header = &batch->headers[i].msg_hdr;
-		struct addr from = addr_from_sockaddr(&batch->names[i]);
+	for (unsigned i = 0; i < family->wanted; i++) {
+		struct msghdr *message = &inbox->headers[i].msg_hdr;
 
-		/* What did not fit was cut, so it can't be authentic. */
-		if (!(header->msg_flags & MSG_TRUNC) && !addr_is_none(&from))
-			each(data, &from, batch->bytes[i], batch->headers[i].msg_len);
-		header->msg_namelen = sizeof(batch->names[i]);
+		message->msg_namelen = sizeof(inbox->names[i]);
+		message->msg_controllen = CONTROL_SIZE;
 	}
+	got = recvmmsg(family->fd, inbox->headers, family->wanted, MSG_DONTWAIT, NULL);
+	for (int i = 0; i < got; i++) {
+		size_t length = inbox->headers[i].msg_len;
+
+		bytes += length;
+		hand_over(&inbox->headers[i].msg_hdr, length, each, data);
+	}
+	family->wanted = bytes >= LONG_BATCH ? MESSAGES_LONG : MESSAGES;
 	/* An error (one that ICMP brought, say) is taken off the socket by being reported. */
 	return got < 0 ? 0 : (size_t)got;
 }
 
-static void log_send_error(struct family *family, unsigned i, int code)
-{
-	struct addr to = addr_from_sockaddr(&family->out.names[i]);
-	char text[ADDR_TEXT_SIZE];
+/* ---- sending */
 
-	if (log_limit_pass(&family->errors, clock_now_us(), 10 * CLOCK_SECOND))
-		log_info("underlay: cannot send to %s: %s", addr_format(&to, text), strerror(code));
+uint8_t *underlay_room(struct underlay *underlay)
+{
+	return trains_room(&underlay->out);
 }
 
-/* Waits a moment for room: a short stop is better than loss, a long one worse. */
-static bool wait_writable(int fd)
+void underlay_send(struct underlay *underlay, const struct addr *to, uint8_t ecn,
+		   const uint8_t *bytes, size_t length)
 {
-	struct pollfd wanted = {.fd = fd, .events = POLLOUT};
-
-	return poll(&wanted, 1, SEND_WAIT_MS) > 0;
-}
-
-static void family_flush(struct underlay *underlay, struct family *family)
-{
-	struct batch *batch = &family->out;
-	unsigned done = 0;
-
-	while (done < batch->n) {
-		int sent = sendmmsg(family->fd, batch->headers + done, batch->n - done,
-				    MSG_DONTWAIT | MSG_NOSIGNAL);
-		int code = errno;
-
-		if (sent > 0) {
-			done += (unsigned)sent;
-		} else if (code == EWOULDBLOCK) {
-			if (!wait_writable(family->fd))
-				break; /* the rest is lost */
-		} else if (code != EINTR) {
-			if (code == EPERM)
-				underlay->filtered_us = clock_now_us();
-			log_send_error(family, done, code);
-			done++;
-		}
-	}
-	batch->n = 0;
-}
-
-void underlay_send(struct underlay *underlay, const struct addr *to, const uint8_t *bytes,
-		   size_t length)
-{
-	struct family *family = family_of(underlay, (enum addr_family)to->family);
-	struct batch *batch = &family->out;
-
-	if (family->fd < 0 || length > UNDERLAY_DATAGRAM_MAX)
-		return;
-	if (batch->n == UNDERLAY_BATCH)
-		family_flush(underlay, family);
-	batch->headers[batch->n].msg_hdr.msg_namelen =
-		addr_to_sockaddr(to, &batch->names[batch->n]);
-	if (batch->headers[batch->n].msg_hdr.msg_namelen == 0)
-		return;
-	memcpy(batch->bytes[batch->n], bytes, length);
-	batch->parts[batch->n].iov_len = length;
-	batch->n++;
+	trains_put(&underlay->out, to, ecn, bytes, length);
 }
 
 void underlay_flush(struct underlay *underlay)
 {
-	family_flush(underlay, &underlay->ipv4);
-	family_flush(underlay, &underlay->ipv6);
+	trains_flush(&underlay->out);
 }
 
 void underlay_clear_error(struct underlay *underlay, enum addr_family kind)

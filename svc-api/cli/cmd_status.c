@@ -62,6 +62,27 @@ static void print_ways(const json_t *status)
 		  *text_at(nat, "filtering") ? ", filtering " : "", text_at(nat, "filtering"));
 }
 
+static void print_engine(const json_t *engine)
+{
+	static const char *const names[] = {"tso", "uso", "gso", "gro"};
+	const json_t *offloads = json_object_get(engine, "offloads");
+	char on[32] = "";
+
+	if (!json_is_object(engine)) {
+		say_field("engine", "%s", "");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		size_t used = strlen(on);
+
+		if (json_is_true(json_object_get(offloads, names[i])))
+			(void)snprintf(on + used, sizeof(on) - used, " %s", names[i]);
+	}
+	say_field("engine", "%s, %lld ns a packet; offloads:%s", text_at(engine, "cipher"),
+		  (long long)json_integer_value(json_object_get(engine, "cipher_ns")),
+		  *on ? on : " none");
+}
+
 static void print_services(const json_t *services)
 {
 	static const char *const title[] = {"SERVICE", "STATE", "UP FOR", "RESTARTS"};
@@ -103,6 +124,7 @@ static int show_status(const struct invocation *invocation, const char *method, 
 		print_party(answer.json);
 		print_notice(invocation);
 		print_ways(answer.json);
+		print_engine(json_object_get(answer.json, "engine"));
 		print_services(json_object_get(answer.json, "services"));
 	}
 	client_clear(&answer);

@@ -84,9 +84,19 @@ static void remote_receive(struct remote *remote, const uint8_t *bytes, size_t l
 		remote->answered = true;
 }
 
-static void on_send(void *data, const struct addr *to, const uint8_t *bytes, size_t length)
+static uint8_t *on_room(void *data)
+{
+	static uint8_t room[ENGINE_DATAGRAM_MAX];
+
+	(void)data;
+	return room;
+}
+
+static void on_send(void *data, const struct addr *to, uint8_t ecn, const uint8_t *bytes,
+		    size_t length)
 {
 	(void)data;
+	(void)ecn;
 	if (length <= sizeof(world.last)) {
 		memcpy(world.last, bytes, length);
 		world.last_length = length;
@@ -97,7 +107,7 @@ static void on_send(void *data, const struct addr *to, const uint8_t *bytes, siz
 		remote_receive(&world.relay, bytes, length);
 }
 
-static void on_deliver(void *data, const uint8_t *packet, size_t length)
+static void on_deliver(void *data, uint8_t *packet, size_t length)
 {
 	(void)data;
 	if (length < 20 || (packet[0] >> 4 != 4 && packet[0] >> 4 != 6))
@@ -152,7 +162,7 @@ static void receive(const struct addr *from, const uint8_t *bytes, size_t length
 	uint8_t copy[2048];
 
 	memcpy(copy, bytes, length);
-	engine_receive(world.engine, world.now_us, from, copy, length);
+	engine_receive(world.engine, world.now_us, from, length & 3, copy, length);
 }
 
 static void receive_response(struct remote *remote)
@@ -175,12 +185,23 @@ static void receive_sealed(struct remote *remote, const uint8_t *bytes, size_t l
 		receive(&remote->address, message, (size_t)sealed);
 }
 
+/* The first four bytes say what the packet stands for. */
 static void transmit(const uint8_t *bytes, size_t length)
 {
-	uint8_t buffer[ENGINE_HEADROOM + 256 + ENGINE_TAILROOM];
+	uint8_t buffer[256 + ENGINE_TAILROOM];
+	struct split_offload offload;
 
-	memcpy(buffer + ENGINE_HEADROOM, bytes, length);
-	engine_transmit(world.engine, world.now_us, buffer + ENGINE_HEADROOM, length);
+	if (length < 4)
+		return;
+	offload = (struct split_offload){
+		.kind = bytes[0] % 3,
+		.checksum = bytes[0] & 0x80,
+		.start = bytes[1],
+		.offset = bytes[2],
+		.segment = bytes[3],
+	};
+	memcpy(buffer, bytes + 4, length - 4);
+	engine_transmit(world.engine, world.now_us, buffer, length - 4, &offload);
 }
 
 static void receive_initiation(const uint8_t *bytes, size_t length)
@@ -212,7 +233,8 @@ static void remote_init(struct remote *remote, const char *address)
 
 static void set_up(void)
 {
-	struct engine_ops ops = {.send = on_send,
+	struct engine_ops ops = {.room = on_room,
+				 .send = on_send,
 				 .deliver = on_deliver,
 				 .changed = on_changed,
 				 .probed = on_probed,

@@ -132,16 +132,23 @@ static bool permitted(const struct sim_node *node, const struct addr *from)
 	return !node->nat;
 }
 
-static void on_send(void *data, const struct addr *to, const uint8_t *bytes, size_t length)
+static uint8_t *on_room(void *data)
+{
+	return ((struct sim_node *)data)->room;
+}
+
+static void on_send(void *data, const struct addr *to, uint8_t ecn, const uint8_t *bytes,
+		    size_t length)
 {
 	struct sim_node *node = data;
 
+	(void)ecn;
 	node->sent++;
 	permit(node, to);
 	sim_inject(node->net, &node->address, to, bytes, length);
 }
 
-static void on_deliver(void *data, const uint8_t *packet, size_t length)
+static void on_deliver(void *data, uint8_t *packet, size_t length)
 {
 	struct sim_node *node = data;
 	struct sim_stream *stream;
@@ -196,8 +203,15 @@ static void on_random(void *data, void *bytes, size_t length)
 
 static void start_engine(struct sim_node *node)
 {
-	struct engine_ops ops = {on_send,    on_deliver, on_changed, on_probed, NULL,
-				 on_reserve, on_wall,	 on_random,  node};
+	struct engine_ops ops = {.room = on_room,
+				 .send = on_send,
+				 .deliver = on_deliver,
+				 .changed = on_changed,
+				 .probed = on_probed,
+				 .reserve_timestamp = on_reserve,
+				 .wall_us = on_wall,
+				 .random = on_random,
+				 .data = node};
 	int result = engine_new(&node->engine, &ops, node->private_key, node->reserved_s);
 
 	assert(result == 0);
@@ -428,8 +442,8 @@ static void inner_address(uint8_t *bytes, uint16_t number)
 
 static void stream_send(struct simnet *net, struct sim_stream *stream)
 {
-	uint8_t buffer[ENGINE_HEADROOM + ENGINE_MTU + ENGINE_TAILROOM] = {0};
-	uint8_t *packet = buffer + ENGINE_HEADROOM;
+	static const struct split_offload whole = {.kind = SPLIT_NONE};
+	uint8_t packet[ENGINE_MTU + ENGINE_TAILROOM] = {0};
 	uint32_t which = (uint32_t)(stream - net->streams);
 
 	stream->next_us += stream->interval_us;
@@ -446,7 +460,7 @@ static void stream_send(struct simnet *net, struct sim_stream *stream)
 	memcpy(packet + 24, &stream->sent, 4);
 	stream->sent++;
 	assert(stream->sent < stream->room);
-	engine_transmit(stream->from->engine, net->now_us, packet, stream->size);
+	engine_transmit(stream->from->engine, net->now_us, packet, stream->size, &whole);
 	stream->from->due_us = 0;
 }
 
@@ -486,7 +500,7 @@ static void arrive(struct simnet *net, struct sim_packet *packet)
 		if (!addr_equal(&node->address, &packet->to) || !permitted(node, &packet->from))
 			continue;
 		node->received++;
-		engine_receive(node->engine, net->now_us, &packet->from, packet->bytes,
+		engine_receive(node->engine, net->now_us, &packet->from, 0, packet->bytes,
 			       packet->length);
 		node->due_us = 0;
 	}

@@ -28,6 +28,7 @@
 struct simnet;
 
 struct sim_node {
+	uint8_t room[ENGINE_DATAGRAM_MAX]; /* where the engine makes its datagrams */
 	struct simnet *net;
 	struct engine *engine;
 	struct addr address; /* outer, as others see it; changing it moves the node */

@@ -124,6 +124,9 @@ static int set_up(void **state)
 	addr_parse(&nat->candidates[0].address, "192.168.1.5:4242");
 	addr_parse(&nat->relays[0].endpoint, "203.0.113.1:51820");
 	snapshot.control = control;
+	dataplane->offloads = DATAPLANE_OFFLOAD_TSO | DATAPLANE_OFFLOAD_GRO;
+	strcpy(dataplane->cipher, "ipsec-mb avx2");
+	dataplane->cipher_ns = 549;
 	snapshot.dataplane = dataplane;
 	snapshot.nat = nat;
 	snapshot.asked = SNAPSHOT_ALL;
@@ -161,6 +164,8 @@ static void status_of_a_member(void **state)
 	       "\"transport\":\"udp\",\"state\":\"connected\",\"rtt_ms\":8.0},"
 	       "\"nat\":{\"mapping\":\"endpoint-independent\",\"filtering\":null,"
 	       "\"public\":[\"198.51.100.4:4242\"]},"
+	       "\"engine\":{\"cipher\":\"ipsec-mb avx2\",\"cipher_ns\":549,\"offloads\":"
+	       "{\"tso\":true,\"uso\":false,\"gso\":false,\"gro\":true}},"
 	       "\"services\":{\"dataplane\":" WELL ",\"nat\":" WELL ",\"control\":" WELL
 	       ",\"metrics\":" WELL ",\"browser\":" WELL ",\"api\":" WELL "}}");
 }
@@ -187,6 +192,7 @@ static void status_when_nobody_answers(void **state)
 	       "{\"party\":null,\"self\":{\"name\":null,\"id\":null,\"virtual_ip\":null,"
 	       "\"interface\":null},\"server\":{\"url\":null,\"state\":null},\"relay\":null,"
 	       "\"nat\":{\"mapping\":null,\"filtering\":null,\"public\":null},"
+	       "\"engine\":null,"
 	       "\"services\":{\"dataplane\":" SILENT ",\"nat\":" SILENT ",\"control\":" SILENT
 	       ",\"metrics\":{\"state\":\"backoff\",\"pid\":null,\"restarts\":3,\"uptime_s\":null},"
 	       "\"browser\":{\"state\":null,\"pid\":null,\"restarts\":null,\"uptime_s\":null},"

@@ -322,18 +322,22 @@ static void make_state(void)
 						       .reason = "the relay is full",
 						       .full = true,
 						       .unanswered = true};
-	snapshot = (struct dataplane_state){.instance = 77,
-					    .party = {1, 2},
-					    .interface = "lanrage0",
-					    .interface_state = DATAPLANE_INTERFACE_FAILED,
-					    .interface_reason = "no such device",
-					    .port_ipv4 = 51820,
-					    .filtered_age_us = DATAPLANE_UNKNOWN_AGE,
-					    .n_peers = 1,
-					    .peers = &peer,
-					    .n_relays = 1,
-					    .relays = &relay_status,
-					    .n_reflexive = 1};
+	snapshot =
+		(struct dataplane_state){.instance = 77,
+					 .party = {1, 2},
+					 .interface = "lanrage0",
+					 .interface_state = DATAPLANE_INTERFACE_FAILED,
+					 .interface_reason = "no such device",
+					 .port_ipv4 = 51820,
+					 .filtered_age_us = DATAPLANE_UNKNOWN_AGE,
+					 .offloads = DATAPLANE_OFFLOAD_TSO | DATAPLANE_OFFLOAD_GRO,
+					 .cipher = "ipsec-mb avx2",
+					 .cipher_ns = 549,
+					 .n_peers = 1,
+					 .peers = &peer,
+					 .n_relays = 1,
+					 .relays = &relay_status,
+					 .n_reflexive = 1};
 	snapshot.reflexive[0] = addr_ipv4(0xcb007109, 4242);
 }
 
@@ -363,6 +367,9 @@ static void test_state(void **state)
 	assert_int_equal(got.port_ipv4, 51820);
 	assert_int_equal(got.port_ipv6, 0);
 	assert_true(got.filtered_age_us == DATAPLANE_UNKNOWN_AGE);
+	assert_int_equal(got.offloads, DATAPLANE_OFFLOAD_TSO | DATAPLANE_OFFLOAD_GRO);
+	assert_string_equal(got.cipher, "ipsec-mb avx2");
+	assert_int_equal(got.cipher_ns, 549);
 	assert_int_equal(got.n_peers, 1);
 	assert_int_equal(got.peers[0].active_path, -1);
 	assert_int_equal(got.peers[0].handshake_age_us, 5);
@@ -399,6 +406,8 @@ static void test_wrong_states(void **state)
 	snapshot.interface_state = DATAPLANE_INTERFACE_STATES;
 	assert_int_equal(redecode_state(&got), -EBADMSG);
 	snapshot.reflexive[0].port = 0;
+	assert_int_equal(redecode_state(&got), -EBADMSG);
+	snapshot.offloads = DATAPLANE_OFFLOADS + 1;
 	assert_int_equal(redecode_state(&got), -EBADMSG);
 	peer.active_path = 1;
 	assert_int_equal(redecode_state(&got), 0);

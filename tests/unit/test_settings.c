@@ -182,6 +182,7 @@ static void test_defaults(void **state)
 	assert_int_equal(settings_get(settings, SETTING_INVITE_TTL, value), 0);
 	assert_string_equal(value, "24h");
 	assert_int_equal(settings_doubling(settings), DATAPLANE_DOUBLING_AUTO);
+	assert_int_equal(settings_offloads_off(settings), 0);
 	assert_int_equal(settings_get(settings, SETTING_SERVER_URL, value), 0);
 	assert_string_equal(value, "");
 	assert_int_equal(settings_get(settings, "no_such_setting", value), -ENOENT);
@@ -207,6 +208,29 @@ static void test_the_configuration_gives_the_server(void **state)
 	assert_string_equal(value, "");
 }
 
+static void test_each_offload_is_switched_off_by_its_own(void **state)
+{
+	static const struct {
+		const char *key;
+		unsigned bit;
+	} keys[] = {
+		{SETTING_TSO, DATAPLANE_OFFLOAD_TSO},
+		{SETTING_USO, DATAPLANE_OFFLOAD_USO},
+		{SETTING_GSO, DATAPLANE_OFFLOAD_GSO},
+		{SETTING_GRO, DATAPLANE_OFFLOAD_GRO},
+	};
+	struct settings *settings = *state;
+	struct error error;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		assert_int_equal(settings_set(settings, keys[i].key, "maybe", &error), -EINVAL);
+		assert_int_equal(settings_set(settings, keys[i].key, "off", &error), 0);
+		assert_int_equal(settings_offloads_off(settings), keys[i].bit);
+		assert_int_equal(settings_set(settings, keys[i].key, "on", &error), 0);
+		assert_int_equal(settings_offloads_off(settings), 0);
+	}
+}
+
 static void test_the_list_can_be_sent(void **state)
 {
 	struct settings *settings = *state;
@@ -218,7 +242,7 @@ static void test_the_list_can_be_sent(void **state)
 	read_config(settings, "[server]\nurl = ws://198.51.100.7:8667\n");
 	settings_set(settings, SETTING_PEER_NAME, "kira", &error);
 	assert_int_equal(settings_list(settings, &list), 0);
-	assert_int_equal(list.n_settings, 5);
+	assert_int_equal(list.n_settings, 9);
 	assert_string_equal(list.settings[0].key, SETTING_PEER_NAME);
 	assert_string_equal(list.settings[0].value, "kira");
 	assert_string_equal(list.settings[1].value, "ws://198.51.100.7:8667");
@@ -241,6 +265,7 @@ int main(void)
 		TEST(test_a_url_too_long),
 		TEST(test_defaults),
 		TEST(test_the_configuration_gives_the_server),
+		TEST(test_each_offload_is_switched_off_by_its_own),
 		TEST(test_the_list_can_be_sent),
 	};
 	char command[128];

@@ -155,12 +155,21 @@ static void test_many_peers(void **state)
 
 /* ---- with an engine ---- */
 
-static void ignore_send(void *data, const struct addr *to, const uint8_t *bytes, size_t length)
+static uint8_t *some_room(void *data)
 {
-	(void)data, (void)to, (void)bytes, (void)length;
+	static uint8_t room[ENGINE_DATAGRAM_MAX];
+
+	(void)data;
+	return room;
 }
 
-static void ignore_deliver(void *data, const uint8_t *packet, size_t length)
+static void ignore_send(void *data, const struct addr *to, uint8_t ecn, const uint8_t *bytes,
+			size_t length)
+{
+	(void)data, (void)to, (void)ecn, (void)bytes, (void)length;
+}
+
+static void ignore_deliver(void *data, uint8_t *packet, size_t length)
 {
 	(void)data, (void)packet, (void)length;
 }
@@ -210,9 +219,14 @@ static void run(void *data, uapi_function function, void *argument)
 
 static int open_engine(void **state)
 {
-	const struct engine_ops ops = {ignore_send,   ignore_deliver, ignore_changed,
-				       ignore_probed, NULL,	      ignore_reserve,
-				       some_wall,     some_random,    NULL};
+	const struct engine_ops ops = {.room = some_room,
+				       .send = ignore_send,
+				       .deliver = ignore_deliver,
+				       .changed = ignore_changed,
+				       .probed = ignore_probed,
+				       .reserve_timestamp = ignore_reserve,
+				       .wall_us = some_wall,
+				       .random = some_random};
 
 	(void)state;
 	if (sodium_init() < 0 || aead_init() < 0)

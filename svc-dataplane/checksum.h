@@ -1,0 +1,20 @@
+/* checksum.h - the Internet checksum (RFC 1071) over bytes as they lie in memory.
+ *
+ * Sums are kept unfolded in 64 bits and in memory order: what checksum_fold() returns is stored
+ * with memcpy, never with htons. A sum over several parts is right only if every part but the last
+ * has an even length.
+ */
+#ifndef LANRAGE_DATAPLANE_CHECKSUM_H
+#define LANRAGE_DATAPLANE_CHECKSUM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Adds length bytes to a sum (0 to begin with). */
+uint64_t checksum_add(uint64_t sum, const void *bytes, size_t length);
+/* Adds one number that is part of the sum but not of the packet, like a pseudo-header's length. */
+uint64_t checksum_add_be16(uint64_t sum, uint16_t value);
+/* To 16 bits, not complemented. A packet with a right checksum in it sums up to 0xffff. */
+uint16_t checksum_fold(uint64_t sum);
+
+#endif
