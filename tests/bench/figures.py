@@ -1,4 +1,5 @@
-"""Measured values by figure: percentiles, the rows of build/bench/NAME.json, and the table on the screen."""
+"""Measured values by figure, alone (Figures) or beside those of others (Comparison): percentiles, the rows of
+build/bench/NAME.json, and the table on the screen."""
 import json
 import math
 import os
@@ -75,12 +76,102 @@ class Figures:
     def write(self, bench, path):
         raw = {figure.name: {"unit": figure.unit, "title": figure.title, "target_p95": figure.target,
                              "values": figure.values} for figure in self}
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w") as file:
-            json.dump({"bench": bench, "cpu": cpu(), "rows": self.rows(), "raw": raw, "failures": self.failures},
-                      file, indent=1)
+        write_json(path, bench, self.rows(), raw, self.failures)
 
 
-def row(metric, unit, ours, rounds):
-    return {"metric": metric, "unit": unit, "better": "lower", "ours": round(ours, 3), "peer": None, "theirs": None,
-            "ratio": None, "rounds": rounds}
+class Row:
+    """targets: by peer, what ours divided by theirs should reach; limit: what ours may be at most. A row whose values
+    came in lists has the pooled 99.9th percentile, any other the median of its rounds."""
+
+    def __init__(self, name, unit, better, targets, limit):
+        self.name, self.unit, self.better, self.targets, self.limit = name, unit, better, targets, limit
+        self.values = {}
+
+    def value(self, tunnel):
+        values = self.values.get(tunnel)
+        if not values:
+            return None
+        if isinstance(values[0], list):
+            return percentile([value for several in values for value in several], 99.9)
+        return percentile(values, 50)
+
+    def spread(self, tunnel):
+        values = self.values.get(tunnel)
+        return f"{number(min(values))}-{number(max(values))}" if values and not isinstance(values[0], list) else ""
+
+    def ratio(self, peer):
+        ours, theirs = self.value("ours"), self.value(peer)
+        return ours / theirs if ours is not None and theirs else None
+
+    def reaches(self, value, target):
+        return value >= target if self.better == "higher" else value <= target
+
+
+class Comparison:
+    """Rows of ours and of peers, by round."""
+
+    def __init__(self):
+        self._rows, self.failures = {}, []
+
+    def define(self, name, unit, better, targets=None, limit=None):
+        self._rows[name] = Row(name, unit, better, targets or {}, limit)
+
+    def add(self, name, tunnel, value):
+        self._rows[name].values.setdefault(tunnel, []).append(value)
+
+    def fail(self, what):
+        self.failures.append(what)
+        print(f"  without a result: {what}", flush=True)
+
+    def _pairs(self):
+        """Each row with each peer it was measured against; None when there is none."""
+        for one in self._rows.values():
+            peers = [tunnel for tunnel in one.values if tunnel != "ours"]
+            for peer in sorted(peers) or ([None] if one.values else []):
+                yield one, peer
+
+    def table(self):
+        lines = [f"{'row':21} {'unit':9} {'ours':>9} {'spread':>17}  {'peer':12} {'theirs':>9} {'spread':>17} "
+                 f"{'ratio':>6} {'target':>6}"]
+        for one, peer in self._pairs():
+            ratio, target = one.ratio(peer), one.targets.get(peer)
+            lines.append(f"{one.name:21} {one.unit:9} {number(one.value('ours')):>9} {one.spread('ours'):>17}  "
+                         f"{peer or '-':12} {number(one.value(peer)):>9} {one.spread(peer):>17} {number(ratio, 3):>6} "
+                         f"{number(target):>6} {verdict(one, ratio, target)}".rstrip())
+        for one in self._rows.values():
+            if one.limit is not None and one.value("ours") is not None:
+                ours = one.value("ours")
+                lines.append(f"{one.name:21} {one.unit:9} {number(ours):>9} {one.spread('ours'):>17}  {'at most':12} "
+                             f"{'':9} {'':17} {'':6} {number(one.limit):>6} {verdict(one, ours, one.limit)}")
+        return "\n".join(lines + [f"runs without a result: {len(self.failures)}"])
+
+    def rows(self):
+        return [row(one.name, one.unit, one.value("ours"), max(map(len, one.values.values())), one.better, peer,
+                    one.value(peer), one.ratio(peer)) for one, peer in self._pairs()]
+
+    def write(self, bench, path):
+        raw = {one.name: {"unit": one.unit, "targets": one.targets, "limit": one.limit, "values": one.values}
+               for one in self._rows.values() if one.values}
+        write_json(path, bench, self.rows(), raw, self.failures)
+
+
+def number(value, digits=4):
+    return "-" if value is None else f"{value:.{digits}g}" if value < 10 ** digits else f"{value:.0f}"
+
+
+def verdict(one, value, target):
+    if value is None or target is None:
+        return ""
+    return "met" if one.reaches(value, target) else "MISSED"
+
+
+def write_json(path, bench, rows, raw, failures):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as file:
+        json.dump({"bench": bench, "cpu": cpu(), "rows": rows, "raw": raw, "failures": failures}, file, indent=1)
+
+
+def row(metric, unit, ours, rounds, better="lower", peer=None, theirs=None, ratio=None):
+    ours, theirs, ratio = (None if value is None else round(value, 3) for value in (ours, theirs, ratio))
+    return {"metric": metric, "unit": unit, "better": better, "ours": ours, "peer": peer, "theirs": theirs,
+            "ratio": ratio, "rounds": rounds}

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Fetches programs to test and measure against, without installing them: packages of
-# bookworm-backports, unpacked into build/peers (usr/bin/wireguard-go and so on).
+# bookworm-backports or, where suite_of says so, of another suite of Debian, unpacked into
+# build/peers (usr/bin/wireguard-go and so on).
 #
-#     tests/peers/fetch.sh PACKAGE...        for example wireguard-go
+#     tests/peers/fetch.sh PACKAGE...        for example wireguard-go nebula
 #
 # apt runs with a state directory of its own and the mirrors that this machine is set up with. What
 # is there already is not fetched again, so a second run needs no network.
@@ -11,8 +12,14 @@ set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 peers=$root/build/peers
 apt=$peers/apt
-suite=bookworm-backports
 mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/debs"
+
+suite_of() {
+	case $1 in
+	nebula) echo trixie ;;
+	*) echo bookworm-backports ;;
+	esac
+}
 
 missing=
 for package in "$@"; do
@@ -31,7 +38,9 @@ if [ -z "$site" ]; then
 	echo "$0: apt has no mirror of Debian 12 configured (see /etc/apt)" >&2
 	exit 1
 fi
-echo "deb [signed-by=$keyring] $site $suite main" >"$apt/sources.list"
+for package in $missing; do
+	echo "deb [signed-by=$keyring] $site $(suite_of "$package") main"
+done | sort -u >"$apt/sources.list"
 
 private_apt() {
 	apt-get -q -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
@@ -44,7 +53,7 @@ cd "$apt/debs"
 for package in $missing; do
 	[ -e "$peers/.$package" ] && continue # another run was quicker
 	rm -f "$package"_*.deb
-	private_apt download "$package"
+	private_apt download "$package/$(suite_of "$package")"
 	dpkg -x "$package"_*.deb "$peers"
 	touch "$peers/.$package"
 done

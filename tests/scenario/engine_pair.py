@@ -59,9 +59,9 @@ def wait_for(condition, timeout, what):
 class Side:
     """One machine: its namespace, its interface and the key made for it."""
 
-    def __init__(self, pair, name, number):
-        self.pair, self.name, self.number = pair, name, number
-        self.netns = netns.Namespace(f"{pair.id}-{name}")
+    def __init__(self, pair, name, number, namespace=None, listen_port=PORT):
+        self.pair, self.name, self.number, self.listen_port = pair, name, number, listen_port
+        self.netns = namespace or netns.Namespace(f"{pair.id}-{name}")
         self.dir = os.path.join(pair.dir, name)
         os.mkdir(self.dir)
         self.interface = f"lt{os.getpid() % 1000000}{pair.letter}{name}"  # one name for all of the machine
@@ -150,8 +150,8 @@ def lost(output):
 class Ours(Side):
     """lanrage-dataplane alone: this opens what the launcher would open, and keeps it over restarts."""
 
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
         self.run_dir, self.state_dir = os.path.join(self.dir, "run"), os.path.join(self.dir, "state")
         for folder in (self.run_dir, self.state_dir):
             os.makedirs(os.path.join(folder, "dataplane"))
@@ -173,12 +173,11 @@ class Ours(Side):
         return {"tap": tap, "udp4": udp4.detach(), "udp6": udp6.detach(), "stun": stun.detach(),
                 "uapi": self._listen(self.own_socket), "uapi-system": self._listen(self.system_socket)}
 
-    @staticmethod
-    def _udp(family, address):
+    def _udp(self, family, address):
         made = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.bind((address, PORT))
+        made.bind((address, self.listen_port))
         return made
 
     @staticmethod
@@ -254,7 +253,7 @@ class WireguardGo(Side):
                                             env={**os.environ, "LOG_LEVEL": "error"})
         wait_for(lambda: os.path.exists(os.path.join(SYSTEM_SOCKETS, f"{self.interface}.sock")), 10,
                  "wireguard-go does not start")
-        self.wg("set", self.interface, "listen-port", str(PORT))
+        self.wg("set", self.interface, "listen-port", str(self.listen_port))
 
 
 class Pair:
