@@ -117,3 +117,40 @@ def test_a_link_too_small_for_a_train():
                                (pair.b.inner[4], PORT))
                 assert receiver.recv(65536) == payload[-600:]
         assert "no trains of datagrams to" in pair.a.log()
+
+
+ECT_0, CE = 2, 3
+IP_RECVTOS = 13
+
+
+def send_marked(pair, tos, count):
+    """Trains of `count` datagrams from a to b with this TOS; returns the TOS of each that arrives."""
+    with pair.b.socket(bind=(pair.b.inner[4], PORT), timeout=0.5) as receiver, pair.a.socket() as sender:
+        receiver.setsockopt(socket.IPPROTO_IP, IP_RECVTOS, 1)
+        sender.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
+        sender.sendmsg([bytes(500 * count)], [(SOL_UDP, UDP_SEGMENT, struct.pack("=H", 500))], 0,
+                       (pair.b.inner[4], PORT))
+        seen = []
+        try:
+            while len(seen) < count:
+                _, ancillary, _, _ = receiver.recvmsg(2000, 64)
+                seen += [data[0] for level, kind, data in ancillary if (level, kind) == (0, socket.IP_TOS)]
+        except TimeoutError:
+            pass
+        return seen
+
+
+@pytest.mark.parametrize("underlay", (4, 6))
+def test_congestion_is_passed_on(underlay):
+    """A router on the way marks instead of dropping: the mark reaches the program, whose class of traffic stays its own;
+    what knows nothing of marks is dropped (RFC 6040)."""
+    with Pair(Ours, Ours, underlay) as pair:
+        assert pair.a.ping(pair.b.inner[4], count=2)[0] == 0
+        outer = f"{'ip' if underlay == 4 else 'ip6'} ecn"
+        pair.b.run(["nft", f"table inet router {{ chain in {{ type filter hook prerouting priority -300; udp dport 51820 "
+                           f"{outer} != not-ect counter {outer} set ce; }}; }}"])
+        assert send_marked(pair, 0xb8 | ECT_0, 20) == [0xb8 | CE] * 20
+        assert send_marked(pair, 0xb8, 5) == [0xb8] * 5
+        pair.b.run(["nft", f"flush chain inet router in; add rule inet router in udp dport 51820 {outer} set ce"])
+        assert send_marked(pair, 0xb8, 5) == []
+        assert send_marked(pair, ECT_0, 5) == [CE] * 5
