@@ -13,7 +13,10 @@ int context_set_private_key(struct context *context, const uint8_t *private_key)
 	return result;
 }
 
-static const struct bucket_limit handshakes_source = CONTEXT_HANDSHAKES_SOURCE;
+static const struct bucket_limit source_limits[CONTEXT_SOURCES] = {
+	[CONTEXT_SOURCE_PROVEN] = CONTEXT_HANDSHAKES_SOURCE,
+	[CONTEXT_SOURCE_KNOWN] = CONTEXT_HANDSHAKES_KNOWN,
+};
 
 int context_init(struct context *context, const struct engine_ops *ops, const uint8_t *private_key,
 		 uint64_t reserved_s)
@@ -28,7 +31,7 @@ int context_init(struct context *context, const struct engine_ops *ops, const ui
 	tai64n_init(&context->timestamps, reserved_s * NS_PER_SECOND);
 	result = context_set_private_key(context, private_key);
 	if (result == 0)
-		result = sources_new(&context->sources, &handshakes_source, 1);
+		result = sources_new(&context->sources, source_limits, CONTEXT_SOURCES);
 	if (result < 0)
 		return result;
 	return staging_init(&context->staging);

@@ -30,6 +30,11 @@
 #define CONTEXT_HANDSHAKES	  ((struct bucket_limit){.per_second = 300, .burst = 600})
 #define CONTEXT_HANDSHAKES_PROVEN ((struct bucket_limit){.per_second = 600, .burst = 600})
 #define CONTEXT_HANDSHAKES_SOURCE ((struct bucket_limit){.per_second = 50, .burst = 100})
+/* Of one address that a peer or a relay has shown to be its own. */
+#define CONTEXT_HANDSHAKES_KNOWN ((struct bucket_limit){.per_second = 500, .burst = 1000})
+
+/* What sources_take() counts here. */
+enum context_source { CONTEXT_SOURCE_PROVEN, CONTEXT_SOURCE_KNOWN, CONTEXT_SOURCES };
 
 struct relaylink;
 
@@ -69,7 +74,7 @@ void context_changed(struct context *context, enum dataplane_event event, const 
 /* Somebody authentic saw us at this address. */
 void context_observed(struct context *context, const struct addr *address, uint64_t now_us);
 
-/* Addresses proven to be a peer's or a relay's: exempt from the limits on strangers. */
+/* Addresses proven to be a peer's or a relay's: they have a limit of their own. */
 void context_good_note(struct context *context, const struct addr *address);
 bool context_good_is(const struct context *context, const struct addr *address);
 

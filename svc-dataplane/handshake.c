@@ -4,9 +4,10 @@
 
 #include "svc-dataplane/engine_private.h"
 
-/* An exempt source is one that a peer or relay has proven to be its own. Relays limit their
- * members themselves; to us all of them have one address. What nobody has proven counts for all of
- * them together: a made-up address must not use up what its owner may ask for. */
+/* Who sends from an address that is known to be a peer's or a relay's needs no cookie, up to a
+ * rate: others can write that address, too. (To us all members behind a relay have one address, and
+ * the relay limits each of them.) What nobody has proven counts for all of them together: a made-up
+ * address must not use up what its owner may ask for. */
 static bool admit(struct engine *engine, uint64_t now_us, const struct addr *from,
 		  const uint8_t *bytes, size_t length)
 {
@@ -17,10 +18,11 @@ static bool admit(struct engine *engine, uint64_t now_us, const struct addr *fro
 
 	if (verdict == COOKIE_REFUSED)
 		return false;
-	if (context_good_is(context, from))
+	if (context_good_is(context, from) &&
+	    sources_take(context->sources, now_us, from, CONTEXT_SOURCE_KNOWN))
 		return true;
 	if (verdict == COOKIE_MAC2)
-		return sources_take(context->sources, now_us, from, 0) &&
+		return sources_take(context->sources, now_us, from, CONTEXT_SOURCE_PROVEN) &&
 		       bucket_take(&context->handshakes_proven, CONTEXT_HANDSHAKES_PROVEN, now_us);
 	if (bucket_take(&context->handshakes, CONTEXT_HANDSHAKES, now_us))
 		return true;

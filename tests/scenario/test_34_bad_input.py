@@ -8,7 +8,9 @@
 """
 import base64
 import contextlib
+import hashlib
 import http.client
+import itertools
 import json
 import os
 import random
@@ -16,12 +18,13 @@ import re
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 import pytest
 
 from lab import UdpStream, ping_first_reply, wait_until
-from party import connect, direct_both, join, peer_of, start_party
+from party import connect, connected_to, direct_both, join, peer_of, start_party, uapi_get
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -97,7 +100,8 @@ def udp_checksum_free(source, sport, target, dport, payload):
 
 
 def send_all(eve, target, port, payloads, source=None, rate=RATE):
-    """Sends the payloads at most at that rate; source (address, port) is forged where given."""
+    """Sends the payloads at most at that rate; source (address, port), or one after the other of many, is forged."""
+    sources = itertools.repeat(source) if isinstance(source, tuple) else source
     with eve.netns.inside():
         sock = socket.socket(socket.AF_INET, *((socket.SOCK_RAW, socket.IPPROTO_RAW) if source else (socket.SOCK_DGRAM,)))
     with contextlib.closing(sock):
@@ -107,7 +111,7 @@ def send_all(eve, target, port, payloads, source=None, rate=RATE):
             if early > 0.002:
                 time.sleep(early)
             if source:
-                sock.sendto(udp_checksum_free(*source, target, port, payload[:1400]), (target, 0))
+                sock.sendto(udp_checksum_free(*next(sources), target, port, payload[:1400]), (target, 0))
             else:
                 sock.sendto(payload, (target, port))
 
@@ -156,6 +160,89 @@ def test_the_tunnels_port(party):
                 send_all(party.eve, party.a.addr4, party.port, payloads, source)
     assert direct_both(party.a, party.b)
     assert peer_of(party.a, "b")["endpoint"].startswith(party.b.addr4), "nobody roams to eve"
+
+
+COOKIE = 64  # bytes (whitepaper 5.4.7)
+
+
+def questions(key, stop):
+    """Initiations that nobody made, with the mac1 that whoever knows the key can make (whitepaper 5.4.4), until stop."""
+    mac1_key = hashlib.blake2s(b"mac1----" + key).digest()
+    while not stop.is_set():
+        head = b"\1\0\0\0" + chance.randbytes(112)
+        yield head + hashlib.blake2s(head, digest_size=16, key=mac1_key).digest() + bytes(16)
+
+
+# c comes to a by nothing but its own handshake: not through the relay, not by a handshake that a begins.
+ALONE = """table inet alone {
+  chain in {
+    type filter hook input priority 0
+    ip saddr %(relay)s drop
+    ip saddr %(a)s udp sport %(port)s @th,64,8 1 drop
+  }
+}"""
+
+
+@contextlib.contextmanager
+def alone(party):
+    party.c.run(["nft", "-f", "-"], stdin=ALONE % {"a": party.a.addr4, "port": party.port, "relay": party.relay.addr4})
+    try:
+        yield
+    finally:
+        party.c.run(["nft", "delete", "table", "inet", "alone"])
+
+
+@contextlib.contextmanager
+def flooded(party, key, sources):
+    """eve asks a for handshakes all the while, from each of the sources in turn."""
+    stop = threading.Event()
+    flood = threading.Thread(target=send_all, args=(party.eve, party.a.addr4, party.port, questions(key, stop), sources),
+                             kwargs={"rate": 4000})
+    flood.start()
+    try:
+        time.sleep(1.5)  # what a takes up without asking back is used up
+        yield
+    finally:
+        stop.set()
+        flood.join()
+
+
+def test_flood_of_handshakes(party):
+    """
+    eve, who knows a's public key, asks for handshakes by the thousand: under her own address, under made-up ones, and
+    under those of b, who plays with a, and of c, who joins meanwhile. a answers with cookies, to where it was asked
+    from, and c is with it as if nothing were.
+    """
+    keys = re.findall("public_key=(.+)", uapi_get(party.b))
+    assert len(keys) == 1, "b knows a alone"
+    with open(f"{party.c.state_dir}/port") as file:
+        c_port = int(file.read())
+    eve, friends = (party.eve.addr4, 4444), [(party.b.addr4, party.b_port), (party.c.addr4, c_port)]
+    made_up = ((f"198.18.{chance.randrange(256)}.{chance.randrange(1, 255)}", 4000 + number)
+               for number in itertools.cycle(range(10000)))
+    sources = itertools.chain.from_iterable((eve, next(made_up), *friends) for _ in itertools.repeat(None))
+    code = party.a.lanrage("invite")["code"]
+    handshakes = f"udp port {party.port} and udp[8] >= 1 and udp[8] <= 3 and not host {party.relay.addr4}"
+    with alone(party), party.nothing_lost(), party.a.capture("eth0", handshakes) as packets:
+        with flooded(party, bytes.fromhex(keys[0]), sources):
+            join(party.c, code, "c")
+            print(f"c reaches a after {ping_first_reply(party.c, party.address, 3):.3f} s")
+            time.sleep(1)
+        assert peer_of(party.c, "a")["path"] == "direct"
+        party.c.lanrage("leave", json=False)
+    asked = [packet.src for packet in packets if packet.dst == party.a.addr4 and packet.data[0] == 1]
+    answers = [packet for packet in packets if packet.src == party.a.addr4]
+    to_strangers = [packet for packet in answers if packet.dst not in dict(friends)]
+    # Several that leave for one address at once are one packet here.
+    assert {byte for packet in to_strangers for byte in packet.data[::COOKIE]} == {3}, "cookies and nothing else"
+    assert not any(packet.udp_length % COOKIE for packet in to_strangers)
+    cookies = sum(packet.udp_length // COOKIE for packet in to_strangers)
+    to_eve = sum(packet.udp_length // COOKIE for packet in to_strangers if packet.dst == eve[0])
+    print(f"{len(asked)} questions, {cookies} cookies to strangers, {to_eve} of them to eve")
+    assert {packet.dst for packet in answers} <= set(asked)
+    assert asked.count(eve[0]) / 2 < to_eve < asked.count(eve[0])
+    assert len(asked) / 4 < cookies < len(asked) / 2
+    wait_until(lambda: connected_to(party.a, 1), BACK_S, "c has left")
 
 
 def test_the_relays_port(party):

@@ -12,6 +12,7 @@
 #include <sodium.h>
 
 #include "common/log.h"
+#include "svc-dataplane/context.h"
 #include "svc-dataplane/reach.h"
 #include "tests/unit/simnet.h"
 
@@ -1148,6 +1149,418 @@ static void test_under_load(void **unused)
 	sim_deinit(&net);
 }
 
+/* --- floods of handshakes --- */
+
+/* Primes: whatever rhythm the limits have, it favours none of them. */
+#define FLOOD_MEMBERS	101
+#define FLOOD_ADDRESSES 41
+#define FLOOD_NEWCOMERS 4
+#define FLOOD_PER_MS	2
+#define FLOOD_QUESTIONS 32768
+
+/* An initiation with the right mac1 that is on its way to a, or was. */
+struct question {
+	struct addr from;
+	uint8_t sender[4];
+	uint8_t mac1[MAC_SIZE];
+	bool answered; /* by a cookie */
+};
+
+/*  flooder ────┐    asks by the thousand, as so many members in turn: each handshake that is taken
+ *              │    up shows by its response
+ *       c ─────┼─ a    play at 100 packets a second each way
+ *  newcomers ──┘    come to the party in the middle of it, one after the other
+ */
+struct flood {
+	struct simnet net;
+	struct sim_node *a, *c, *newcomers[FLOOD_NEWCOMERS];
+	struct sim_stream *there, *back;
+	struct mac_keys keys; /* of a */
+	struct question *questions;
+	size_t n_questions;
+	uint32_t responses, cookies;		 /* that a sent; and of the cookies: */
+	uint32_t to_newcomers, to_c;		 /* those */
+	const struct addr *wrong;		 /* never sent a anything worth an answer */
+	struct addr own[FLOOD_ADDRESSES];	 /* where the flooder really is */
+	struct cookie_jar jars[FLOOD_ADDRESSES]; /* and what it was told there */
+	struct noise_identity members[FLOOD_MEMBERS];
+	struct noise_remote remotes[FLOOD_MEMBERS]; /* a, as each of them sees it */
+	uint32_t made;
+};
+
+/* A cookie goes where a question came from, once for each, is smaller, and opens for who asked. */
+static void check_cookie(struct flood *flood, const struct addr *to, const uint8_t *bytes,
+			 size_t length)
+{
+	const struct message_cookie *reply = (const void *)bytes;
+	struct question *question = flood->questions + flood->n_questions;
+	struct cookie_jar jar = {.mac1_valid = true};
+
+	assert_int_equal(length, sizeof(*reply));
+	assert_true(length < sizeof(struct message_initiation));
+	do
+		assert_true(question-- > flood->questions);
+	while (memcmp(question->sender, reply->receiver, sizeof(question->sender)) != 0 ||
+	       !addr_equal(&question->from, to));
+	assert_false(question->answered);
+	question->answered = true;
+	memcpy(jar.mac1_sent, question->mac1, sizeof(jar.mac1_sent));
+	assert_int_equal(cookie_jar_accept(&jar, flood->net.now_us, &flood->keys, reply), 0);
+	for (size_t i = 0; i < FLOOD_ADDRESSES; i++)
+		if (addr_equal(to, &flood->own[i]))
+			flood->jars[i] = jar;
+	flood->cookies++;
+	flood->to_c += addr_equal(to, &flood->c->address);
+	for (size_t i = 0; i < FLOOD_NEWCOMERS; i++)
+		flood->to_newcomers += addr_equal(to, &flood->newcomers[i]->address);
+}
+
+static void note_question(struct flood *flood, const struct addr *from,
+			  const struct message_initiation *message)
+{
+	struct question *question = &flood->questions[flood->n_questions];
+
+	if (!mac1_check(&flood->keys, message, sizeof(*message)))
+		return;
+	assert_true(flood->n_questions++ < FLOOD_QUESTIONS);
+	*question = (struct question){.from = *from};
+	memcpy(question->sender, message->sender, sizeof(question->sender));
+	memcpy(question->mac1, message->macs.mac1, sizeof(question->mac1));
+}
+
+static void watch_flood(struct simnet *net, const struct addr *from, const struct addr *to,
+			const uint8_t *bytes, size_t length)
+{
+	struct flood *flood = net->data;
+
+	if (addr_equal(to, &flood->a->address) && message_type(bytes, length) == MESSAGE_INITIATION)
+		note_question(flood, from, (const void *)bytes);
+	if (!addr_equal(from, &flood->a->address))
+		return;
+	assert_false(flood->wrong && addr_equal(to, flood->wrong));
+	flood->responses += bytes[0] == MESSAGE_RESPONSE;
+	if (bytes[0] == MESSAGE_COOKIE)
+		check_cookie(flood, to, bytes, length);
+}
+
+static struct sim_node *flood_node(struct flood *flood, uint16_t number, const char *network,
+				   struct sim_peer *peer)
+{
+	struct sim_node *node;
+	char text[ADDR_TEXT_SIZE];
+
+	snprintf(text, sizeof(text), "%s.%d:2000", network, number);
+	node = sim_node_new(&flood->net, number, text);
+	*peer = (struct sim_peer){node, DATAPLANE_BACKEND_ENGINE, NULL};
+	return node;
+}
+
+static void flood_members(struct flood *flood, struct sim_peer *peers)
+{
+	for (uint16_t i = 0; i < FLOOD_MEMBERS; i++) {
+		struct sim_node *node = flood_node(flood, 100 + i, "198.51.100", &peers[i]);
+
+		assert_int_equal(noise_identity_init(&flood->members[i], node->private_key), 0);
+		assert_int_equal(noise_remote_init(&flood->remotes[i], &flood->members[i],
+						   flood->a->key, NULL),
+				 0);
+	}
+}
+
+/* a knows its key already, and not where it is: so it is up to the node to be let in. */
+static void flood_join(struct flood *flood, struct sim_node *node)
+{
+	const struct sim_peer to_a = {flood->a, DATAPLANE_BACKEND_ENGINE, NULL};
+	const struct sim_plan plan = {.node = flood->a, .candidates = {"203.0.113.1:1000"}};
+
+	sim_party(node, &to_a, 1);
+	sim_plan(node, &plan, 1);
+}
+
+/* The keys of a and c are nearly two minutes old when the flood begins. a rests by the time that c
+ * comes, so the handshake is c's, and so is its renewal. */
+static void flood_start(struct flood *flood)
+{
+	static struct question questions[FLOOD_QUESTIONS];
+	struct sim_peer peers[1 + FLOOD_NEWCOMERS + FLOOD_MEMBERS];
+
+	*flood = (struct flood){.questions = questions};
+	sim_init(&flood->net);
+	flood->net.data = flood;
+	flood->net.watch = watch_flood;
+	flood->a = sim_node_new(&flood->net, 1, "203.0.113.1:1000");
+	mac_keys_init(&flood->keys, flood->a->key);
+	for (uint32_t i = 0; i < FLOOD_ADDRESSES; i++)
+		flood->own[i] = addr_ipv4(0xc0000200u + i, 6666);
+	flood->c = flood_node(flood, 2, "203.0.113", &peers[0]);
+	for (uint16_t i = 0; i < FLOOD_NEWCOMERS; i++)
+		flood->newcomers[i] = flood_node(flood, 10 + i, "203.0.113", &peers[1 + i]);
+	flood_members(flood, peers + 1 + FLOOD_NEWCOMERS);
+	sim_party(flood->a, peers, 1 + FLOOD_NEWCOMERS + FLOOD_MEMBERS);
+	sim_run(&flood->net, 92 * S);
+	flood_join(flood, flood->c);
+	sim_run(&flood->net, 116 * S);
+	flood->there = sim_stream_start(flood->a, flood->c, 10 * MS, 60 * S);
+	flood->back = sim_stream_start(flood->c, flood->a, 10 * MS, 60 * S);
+	sim_run(&flood->net, MS - 50); /* c's packets come right behind the flood's */
+}
+
+/* The game went on as if nothing were. */
+static void flood_end(struct flood *flood)
+{
+	assert_connected(flood->a, flood->c, DATAPLANE_PATH_DIRECT);
+	assert_connected(flood->c, flood->a, DATAPLANE_PATH_DIRECT);
+	flood->there->on = flood->back->on = false;
+	sim_run(&flood->net, 100 * MS);
+	assert_int_equal(lost(flood->there) + lost(flood->back), 0);
+	assert_int_equal(flood->there->duplicates + flood->back->duplicates, 0);
+	sim_deinit(&flood->net);
+}
+
+static void flood_send(struct flood *flood, const struct addr *from,
+		       const struct message_initiation *message)
+{
+	sim_inject(&flood->net, from, &flood->a->address, (const uint8_t *)message,
+		   sizeof(*message));
+}
+
+/* The next member's, true in every respect. */
+static struct message_initiation true_initiation(struct flood *flood)
+{
+	size_t who = flood->made++ % FLOOD_MEMBERS;
+	struct message_initiation message;
+	struct noise_initiator initiator;
+	uint8_t timestamp[NOISE_TIMESTAMP_SIZE] = {0};
+
+	for (int i = 0; i < 4; i++)
+		timestamp[i] = (uint8_t)(flood->made >> (24 - 8 * i));
+	assert_int_equal(noise_initiation_create(&initiator, &message, &flood->members[who],
+						 &flood->remotes[who], flood->made, timestamp,
+						 NULL),
+			 0);
+	mac1_write(&flood->keys, &message, sizeof(message));
+	return message;
+}
+
+/* Nobody's, but for mac1; every other one claims a mac2. */
+static struct message_initiation made_up_initiation(struct flood *flood)
+{
+	struct message_initiation message = {.header.type = MESSAGE_INITIATION};
+
+	for (size_t i = sizeof(message.header); i < offsetof(struct message_initiation, macs); i++)
+		((uint8_t *)&message)[i] = (uint8_t)(sim_random(&flood->net) * 256);
+	mac1_write(&flood->keys, &message, sizeof(message));
+	message.macs.mac2[0] = message.sender[0] & 1;
+	return message;
+}
+
+static struct addr made_up_address(struct flood *flood)
+{
+	uint32_t number = (uint32_t)(sim_random(&flood->net) * (1 << 24));
+	struct addr from = addr_ipv4(0x64000000u | number, 4000);
+
+	if (number % 4 == 0) {
+		from.family = ADDR_IPV6;
+		from.ip[0] = 0x20;
+	}
+	return from;
+}
+
+static void send_made_up(struct flood *flood, const struct addr *from)
+{
+	const struct message_initiation message = made_up_initiation(flood);
+
+	flood_send(flood, from, &message);
+}
+
+static void stamp(struct flood *flood, size_t own, struct message_initiation *message)
+{
+	if (flood->jars[own].cookie_valid)
+		cookie_jar_stamp(&flood->jars[own], flood->net.now_us, message, sizeof(*message));
+}
+
+/* With the right mac2 as soon as there is a cookie. The flooder uses that for other addresses as
+ * well, where it is worth nothing, but makes a ask for cookies all the time. */
+static void from_own_address(struct flood *flood, size_t own)
+{
+	const struct addr made_up = made_up_address(flood);
+	struct message_initiation here = true_initiation(flood), there = made_up_initiation(flood);
+
+	stamp(flood, own, &here);
+	stamp(flood, own, &there);
+	flood_send(flood, &flood->own[own], &here);
+	flood_send(flood, &made_up, &there);
+}
+
+static void from_one_address(struct flood *flood)
+{
+	from_own_address(flood, 0);
+}
+
+static void from_many_addresses(struct flood *flood)
+{
+	from_own_address(flood, flood->made % FLOOD_ADDRESSES);
+}
+
+static void from_made_up_addresses(struct flood *flood)
+{
+	const struct addr made_up = made_up_address(flood);
+	const struct message_initiation message = true_initiation(flood);
+
+	flood_send(flood, &made_up, &message);
+}
+
+/* Those of everybody who matters here are among them. */
+static void from_our_addresses(struct flood *flood)
+{
+	from_made_up_addresses(flood);
+	send_made_up(flood, &flood->newcomers[flood->made % FLOOD_NEWCOMERS]->address);
+	send_made_up(flood, &flood->c->address);
+}
+
+static void flood_run(struct flood *flood, uint64_t for_us, void (*each)(struct flood *flood))
+{
+	for (uint64_t until_us = flood->net.now_us + for_us; flood->net.now_us < until_us;) {
+		for (int i = 0; i < FLOOD_PER_MS; i++)
+			each(flood);
+		sim_run(&flood->net, 1 * MS);
+	}
+}
+
+/* How many handshakes a takes up of these in two seconds. */
+static uint32_t flood_taken_up(struct flood *flood, void (*each)(struct flood *flood))
+{
+	uint32_t before;
+
+	flood_run(flood, 1 * S, each); /* the bursts are used up */
+	before = flood->responses;
+	flood_run(flood, 2 * S, each);
+	return flood->responses - before;
+}
+
+/* Each newcomer proves where it is, and is there within half a second. */
+static void flood_joined(struct flood *flood, void (*each)(struct flood *flood))
+{
+	for (size_t i = 0; i < FLOOD_NEWCOMERS; i++) {
+		uint32_t before = flood->to_newcomers;
+
+		flood_join(flood, flood->newcomers[i]);
+		flood_run(flood, 500 * MS, each);
+		assert_connected(flood->newcomers[i], flood->a, DATAPLANE_PATH_DIRECT);
+		assert_connected(flood->a, flood->newcomers[i], DATAPLANE_PATH_DIRECT);
+		assert_true(flood->to_newcomers > before);
+	}
+	/* Meanwhile the old friends have new keys. */
+	assert_in_range(sim_look(flood->a, flood->c).handshake_age_us, 0, 2 * S);
+}
+
+/* Who answers cookies has the rate of one address. What it asks for beyond that is not taken from
+ * others who answer theirs, and c, which is known, is not asked at all. */
+static void test_flood_from_one_address(void **unused)
+{
+	const uint32_t allowed = 2 * CONTEXT_HANDSHAKES_SOURCE.per_second;
+	struct flood flood;
+
+	(void)unused;
+	flood_start(&flood);
+	assert_in_range(flood_taken_up(&flood, from_one_address), allowed - 1, allowed + 1);
+	flood_joined(&flood, from_one_address);
+	assert_int_equal(flood.to_c, 0);
+	flood_end(&flood);
+}
+
+/* Many that answer cookies and keep to the rate of one address have the rate of all together. */
+static void test_flood_from_many_addresses(void **unused)
+{
+	const uint32_t allowed = 2 * CONTEXT_HANDSHAKES_PROVEN.per_second;
+	struct flood flood;
+
+	(void)unused;
+	flood_start(&flood);
+	assert_in_range(flood_taken_up(&flood, from_many_addresses), allowed - 1, allowed + 1);
+	flood_end(&flood);
+}
+
+/* Who makes up addresses has one rate for all of them, and uses up nothing that the addresses'
+ * owners may ask for. */
+static void test_flood_from_made_up_addresses(void **unused)
+{
+	const uint32_t allowed = 2 * CONTEXT_HANDSHAKES.per_second;
+	struct flood flood;
+
+	(void)unused;
+	flood_start(&flood);
+	assert_in_range(flood_taken_up(&flood, from_made_up_addresses), allowed - 1, allowed + 1);
+	flood_joined(&flood, from_our_addresses);
+	flood_end(&flood);
+}
+
+static void from_a_friends_address(struct flood *flood)
+{
+	const struct addr made_up = made_up_address(flood);
+	const struct message_initiation message = true_initiation(flood);
+
+	flood_send(flood, &flood->c->address, &message);
+	send_made_up(flood, &made_up); /* so that newcomers are asked for cookies */
+}
+
+/* A friend's address is known to be its own, and still not everything that claims to come from
+ * there is taken up. */
+static void test_flood_from_a_friends_address(void **unused)
+{
+	const uint32_t allowed =
+		2 * (CONTEXT_HANDSHAKES.per_second + CONTEXT_HANDSHAKES_KNOWN.per_second);
+	struct flood flood;
+
+	(void)unused;
+	flood_start(&flood);
+	assert_in_range(flood_taken_up(&flood, from_a_friends_address), 0, allowed);
+	flood_joined(&flood, from_a_friends_address);
+	flood_end(&flood);
+}
+
+/* A handshake with one bit wrong that mac1 covers, or in mac1 itself; and what is none. */
+static void send_wrong(struct flood *flood, const struct addr *from, size_t at)
+{
+	struct message_initiation message = made_up_initiation(flood);
+	struct message_response response = {.header.type = MESSAGE_RESPONSE};
+
+	((uint8_t *)&message)[at] ^= 0x20;
+	flood_send(flood, from, &message);
+	memcpy(response.sender, message.sender, sizeof(response.sender));
+	mac1_write(&flood->keys, &response, sizeof(response));
+	sim_inject(&flood->net, from, &flood->a->address, (uint8_t *)&response, sizeof(response));
+}
+
+/* Only a handshake with the right mac1 is worth a cookie, and only where there are many.
+ * check_cookie() looks at each of them, here and in the floods above. */
+static void test_cookies_are_answers(void **unused)
+{
+	const size_t from = sizeof(struct message_header);
+	struct flood flood;
+	struct addr wrong;
+
+	(void)unused;
+	flood_start(&flood);
+	assert_int_equal(addr_parse(&wrong, "192.0.2.67:6767"), 0);
+	flood_run(&flood, CONTEXT_HANDSHAKES.burst / FLOOD_PER_MS * MS / 2, from_made_up_addresses);
+	assert_int_equal(flood.cookies, 0);
+	flood_run(&flood, 1 * S, from_made_up_addresses);
+	assert_in_range(flood.cookies, 1000, flood.n_questions);
+	flood.wrong = &wrong;
+	for (size_t at = from; at < offsetof(struct message_initiation, macs.mac2); at++) {
+		send_wrong(&flood, &wrong, at);
+		flood_run(&flood, 1 * MS, from_made_up_addresses);
+	}
+	flood_run(&flood, 50 * MS, from_made_up_addresses);
+	flood.wrong = NULL;
+	flood.own[0] = wrong;
+	send_made_up(&flood, &wrong); /* all is right with this one */
+	flood_run(&flood, 50 * MS, from_made_up_addresses);
+	assert_true(flood.jars[0].cookie_valid);
+	flood_end(&flood);
+}
+
 /* A lossy line is no dead line: at 10 % each way the path is left seldom, if at all. */
 static void test_lossy(void **unused)
 {
@@ -1378,6 +1791,11 @@ int main(void)
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_ping),
 		cmocka_unit_test(test_under_load),
+		cmocka_unit_test(test_flood_from_one_address),
+		cmocka_unit_test(test_flood_from_many_addresses),
+		cmocka_unit_test(test_flood_from_made_up_addresses),
+		cmocka_unit_test(test_flood_from_a_friends_address),
+		cmocka_unit_test(test_cookies_are_answers),
 		cmocka_unit_test(test_lossy),
 		cmocka_unit_test(test_away),
 		cmocka_unit_test(test_plan_change),
