@@ -128,22 +128,35 @@ static bool same_tcp(const struct coalesce_flow *flow, const struct candidate *n
 	       flow->header == new->header && !memcmp(other + TCP_URGENT, tcp + TCP_URGENT, rest);
 }
 
-/* Right, and as split writes it: of the two zeros only one. */
-static bool checksum_is_right(const uint8_t *packet, size_t length, size_t start,
-			      enum split_kind kind)
+/* Of the pseudo-header (RFC 9293 section 3.1, RFC 8200 section 8.1); length: of TCP or UDP. */
+static uint64_t pseudo_sum(const uint8_t *packet, size_t length, enum split_kind kind)
 {
 	bool ipv4 = packet[0] >> 4 == 4;
 	size_t source = ipv4 ? IPV4_SOURCE : IPV6_SOURCE;
 	size_t addresses = 2u * (ipv4 ? IPV4_ADDRESS : IPV6_ADDRESS);
 	uint64_t sum = checksum_add(0, packet + source, addresses);
 
-	if (ipv4 && (header_get16(packet + IPV4_CHECKSUM) == UINT16_MAX ||
-		     checksum_fold(checksum_add(0, packet, IPV4_HEADER)) != UINT16_MAX))
+	sum = checksum_add_be16(sum, kind == SPLIT_TCP ? PROTOCOL_TCP : PROTOCOL_UDP);
+	return checksum_add_be16(sum, (uint16_t)length);
+}
+
+/* These are right, and as split writes them: of the two zeros only one. */
+static bool header_is_right(const uint8_t *packet)
+{
+	return packet[0] >> 4 == 6 ||
+	       (header_get16(packet + IPV4_CHECKSUM) != UINT16_MAX &&
+		checksum_fold(checksum_add(0, packet, IPV4_HEADER)) == UINT16_MAX);
+}
+
+static bool checksum_is_right(const uint8_t *packet, size_t length, size_t start,
+			      enum split_kind kind)
+{
+	uint64_t sum = pseudo_sum(packet, length - start, kind);
+
+	if (!header_is_right(packet))
 		return false;
 	if (kind == SPLIT_TCP && header_get16(packet + start + TCP_CHECKSUM) == UINT16_MAX)
 		return false;
-	sum = checksum_add_be16(sum, kind == SPLIT_TCP ? PROTOCOL_TCP : PROTOCOL_UDP);
-	sum = checksum_add_be16(sum, (uint16_t)(length - start));
 	return checksum_fold(checksum_add(sum, packet + start, length - start)) == UINT16_MAX;
 }
 
@@ -214,15 +227,10 @@ static void finish_ip(uint8_t *packet, size_t length)
 static void finish_transport(struct coalesce_flow *flow)
 {
 	uint8_t *packet = flow_packet(flow);
-	bool ipv4 = packet[0] >> 4 == 4, tcp = flow->kind == SPLIT_TCP;
-	size_t source = ipv4 ? IPV4_SOURCE : IPV6_SOURCE;
-	size_t addresses = 2u * (ipv4 ? IPV4_ADDRESS : IPV6_ADDRESS);
+	bool tcp = flow->kind == SPLIT_TCP;
 	size_t length = flow->length - flow->start;
-	uint64_t sum = checksum_add(0, packet + source, addresses);
-	uint16_t folded;
+	uint16_t folded = checksum_fold(pseudo_sum(packet, length, flow->kind));
 
-	sum = checksum_add_be16(sum, tcp ? PROTOCOL_TCP : PROTOCOL_UDP);
-	folded = checksum_fold(checksum_add_be16(sum, (uint16_t)length));
 	memcpy(packet + flow->start + (tcp ? TCP_CHECKSUM : UDP_CHECKSUM), &folded, sizeof(folded));
 	if (!tcp)
 		header_set16(packet + flow->start + UDP_LENGTH, (uint16_t)length);
