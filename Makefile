@@ -32,7 +32,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(if $(SANITIZE),-fsanitize=$(
 # ---- what is built from what
 
 COMMON  := $(addprefix common/,error.c log.c clock.c addr.c config.c text.c)
-SERVICE := $(COMMON) $(addprefix common/,loop.c service.c bus.c bus_server.c bus_client.c bus_dial.c bus_probe.c \
+SERVICE := $(COMMON) $(addprefix common/,loop.c service.c bus.c bus_server.c bus_listen.c bus_client.c bus_dial.c bus_probe.c \
 	envelope.c pb.c)
 # libipsec-mb is for x86-64 only
 X86_64 := $(filter x86_64,$(shell uname -m))

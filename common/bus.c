@@ -124,17 +124,30 @@ ProtobufCBinaryData bus_view(const uint8_t *bytes, size_t length)
 	return view;
 }
 
-static void bus_tick(void *data)
+/* What has to be seen after later says so by bus_watch_by(). */
+static void bus_watch(void *data)
 {
 	struct bus *bus = data;
 	uint64_t now_us = clock_now_us();
 
+	bus->watch_us = CLOCK_NEVER;
 	for (size_t i = 0; i < SERVICE_COUNT; i++)
 		bus_dial_watch(&bus->peers[i], now_us);
 	for (struct bus_subscription *at = bus->subscriptions; at; at = at->next)
 		bus_dial_watch(&at->dial, now_us);
 	if (bus->server.open)
-		bus_server_tick(bus);
+		bus_server_watch(bus, now_us);
+}
+
+void bus_watch_by(struct bus *bus, uint64_t due_us)
+{
+	uint64_t now_us = clock_now_us();
+
+	if (due_us >= bus->watch_us)
+		return;
+	bus->watch_us = due_us;
+	loop_timer_start(bus->loop, &bus->watch_timer,
+			 due_us > now_us ? (due_us - now_us) / CLOCK_MS + 1 : 0, 0, bus_watch, bus);
 }
 
 /* ---- the whole */
@@ -149,6 +162,7 @@ int bus_new(struct bus **out, struct loop *loop, const struct service *service)
 	bus->loop = loop;
 	bus->service = service;
 	bus->last = &bus->first;
+	bus->watch_us = CLOCK_NEVER;
 	pthread_mutex_init(&bus->lock, NULL);
 	bus->own_uid = geteuid();
 	r = loop_wake_init(loop, &bus->wake, bus_run_items, bus);
@@ -157,7 +171,6 @@ int bus_new(struct bus **out, struct loop *loop, const struct service *service)
 		free(bus);
 		return r;
 	}
-	loop_timer_start(loop, &bus->tick_timer, TICK_MS, TICK_MS, bus_tick, bus);
 	*out = bus;
 	return 0;
 }
@@ -167,7 +180,7 @@ void bus_free(struct bus *bus)
 	if (!bus)
 		return;
 	bus->closing = true;
-	loop_timer_stop(&bus->tick_timer);
+	loop_timer_stop(&bus->watch_timer);
 	bus_client_cancel(bus);
 	bus_server_close(bus);
 	bus_client_close(bus);

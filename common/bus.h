@@ -19,8 +19,9 @@
  *
  * Limits: bodies of at most BUS_BODY_MAX bytes, those of events BUS_EVENT_MAX, because a subscriber
  * that is slow makes the publisher keep thousands; BUS_CALLS_MAX requests in progress per server.
- * A listener that went deaf is re-created (relisten) on the bus's own self-check: a real request to
- * its own socket every few seconds.
+ * A listener that went deaf, or whose file has gone, is re-created (relisten) within about six
+ * seconds of the connection that did it, on the bus's own self-check: a real request to its own
+ * socket after somebody connected, at the latest ten minutes after the last one.
  *
  * Everything here is called, and calls back, on the loop's thread only.
  */

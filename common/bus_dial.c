@@ -15,9 +15,18 @@ static void dial_pipe_event(nng_pipe pipe, nng_pipe_ev event, void *argument)
 
 	if (event == NNG_PIPE_EV_ADD_PRE) {
 		atomic_store(&dial->pipe, id);
-	} else {
-		(void)atomic_compare_exchange_strong(&dial->pipe, &id, 0);
+	} else if (atomic_compare_exchange_strong(&dial->pipe, &id, 0)) {
+		bus_item_ready(&dial->item);
 	}
+}
+
+/* The pipe has gone; mostly the dialer brings another one at once. */
+static void dial_run(struct bus_item *item)
+{
+	struct bus_dial *dial = (struct bus_dial *)item;
+
+	dial->alone_since_us = clock_now_us();
+	bus_dial_watch(dial, dial->alone_since_us);
 }
 
 /* Opens the socket and prepares it; bus_dial_start() does the rest. 0 or an nng error. */
@@ -29,6 +38,7 @@ int bus_dial_open(struct bus *bus, struct bus_dial *dial, int (*open_socket)(nng
 	if (r != 0)
 		return r;
 	dial->open = true;
+	dial->item = (struct bus_item){.bus = bus, .run = dial_run};
 	service_url(bus->service, to, name, dial->url);
 	(void)nng_socket_set_size(dial->socket, NNG_OPT_RECVMAXSZ, MESSAGE_MAX);
 	(void)nng_socket_set_ms(dial->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
@@ -51,6 +61,7 @@ int bus_dial_start(struct bus_dial *dial)
 
 	bus_dial_stop(dial);
 	dial->alone_since_us = clock_now_us();
+	bus_watch_by(dial->item.bus, dial->alone_since_us + REDIAL_US);
 	r = nng_dialer_create(&dial->dialer, dial->socket, dial->url);
 	if (r != 0)
 		return r;
@@ -60,8 +71,10 @@ int bus_dial_start(struct bus_dial *dial)
 
 void bus_dial_close(struct bus_dial *dial)
 {
-	if (dial->open)
+	if (dial->open) {
 		(void)nng_close(dial->socket);
+		bus_item_forget(&dial->item);
+	}
 	dial->open = false;
 	dial->dialing = false;
 }
@@ -69,12 +82,12 @@ void bus_dial_close(struct bus_dial *dial)
 /* A dialer may have given up without telling; one that has not loses nothing. */
 void bus_dial_watch(struct bus_dial *dial, uint64_t now_us)
 {
-	if (!dial->open)
+	if (!dial->open || atomic_load(&dial->pipe) != 0)
 		return;
-	if (atomic_load(&dial->pipe) != 0)
-		dial->alone_since_us = now_us;
-	else if (now_us - dial->alone_since_us >= REDIAL_US)
+	if (now_us - dial->alone_since_us >= REDIAL_US)
 		(void)bus_dial_start(dial);
+	else
+		bus_watch_by(dial->item.bus, dial->alone_since_us + REDIAL_US);
 }
 
 int bus_dial_open_req(struct bus *bus, struct bus_dial *dial, enum service_id to)

@@ -6,8 +6,9 @@
  *
  * nng 1.5.2 maps EPIPE to NNG_ECLOSED, which its listeners and dialers take for their own end: a
  * peer that dies between connect and handshake makes a listener deaf and a dialer give up, for
- * good. So both are watched once a second: the listeners by connecting to them anew
- * (bus_server.c), the dialers by whether they have a pipe (bus_dial.c).
+ * good. So both are watched: the listeners by whether anybody came, and if so by connecting to them
+ * anew (bus_listen.c, bus_server.c), the dialers by whether they have a pipe (bus_dial.c). Where
+ * nothing happens, a look every few seconds is all that wakes the process.
  */
 #ifndef LANRAGE_COMMON_BUS_PRIVATE_H
 #define LANRAGE_COMMON_BUS_PRIVATE_H
@@ -23,9 +24,10 @@
 #define MESSAGE_MAX	 (BUS_BODY_MAX + 1024) /* body and envelope */
 #define PUB_QUEUE	 4096		       /* messages a subscriber; nng's default is 16 */
 #define SUB_QUEUE	 8192
-#define TICK_MS		 1000
-#define CHECK_TICKS	 5 /* between self-checks; after a failure the next comes in one */
-#define CHECK_FAILURES	 2 /* before a listener is made anew */
+#define LOOK_US		 (2 * CLOCK_SECOND)
+#define LOOKS_MAX	 300		    /* without a check: ten minutes */
+#define CHECK_US	 (1 * CLOCK_SECOND) /* it takes, and after a failure until the next */
+#define CHECK_FAILURES	 2		    /* before a listener is made anew */
 #define REDIAL_US	 (3 * CLOCK_SECOND) /* without a pipe, before a dialer is made anew */
 #define REPLY_TIMEOUT_MS 2000 /* a client that does not read must not keep a call for ever */
 /* Long: repeating is for a connection that broke, which nng notices by itself. With an infinite
@@ -74,11 +76,12 @@ struct bus_request {
 
 /* A socket that dials one other. `pipe` is written by nng's threads. */
 struct bus_dial {
+	struct bus_item item; /* its pipe has gone */
 	nng_socket socket;
 	nng_dialer dialer;
 	bool open, dialing;
 	atomic_int pipe;	 /* the present one's id, 0 for none */
-	uint64_t alone_since_us; /* without a pipe */
+	uint64_t alone_since_us; /* without a pipe, if it has none */
 	char url[SERVICE_URL_MAX];
 };
 
@@ -103,6 +106,9 @@ struct bus_listener {
 	nng_socket socket;
 	nng_listener listener;
 	bool listening;
+	dev_t device; /* these two: of its file */
+	ino_t inode;
+	uint64_t events; /* those that the last check is about, and its own */
 	struct bus_probe probe;
 	unsigned failures;
 };
@@ -125,10 +131,11 @@ struct bus_server {
 	unsigned repeats;
 	struct loop_timer repeat_timer;
 	struct bus_item joined; /* somebody subscribed */
-	atomic_uint strangers;	/* turned away since the last tick */
+	atomic_uint strangers;	/* turned away since the last look */
 	atomic_int probe;	/* enum probe_state, of pub.sock */
 	bool checking;
-	unsigned ticks_to_check;
+	unsigned looks;	 /* since the last check */
+	uint64_t due_us; /* when to look, or when a check ends */
 };
 
 struct bus {
@@ -141,7 +148,8 @@ struct bus {
 	struct bus_dial peers[SERVICE_COUNT];
 	struct bus_request *requests;
 	struct bus_subscription *subscriptions;
-	struct loop_timer tick_timer;
+	struct loop_timer watch_timer;
+	uint64_t watch_us; /* when it fires; CLOCK_NEVER: not started */
 	uint64_t next_id;
 	uid_t own_uid;
 	bool closing;
@@ -162,6 +170,8 @@ void bus_drop_msg(nng_aio *aio);
 nng_msg *bus_pack(const ProtobufCMessage *message);
 /* protobuf-c wants it non-const but only reads. */
 ProtobufCBinaryData bus_view(const uint8_t *bytes, size_t length);
+/* Calls bus_dial_watch() and bus_server_watch() then; they ask again for what comes after. */
+void bus_watch_by(struct bus *bus, uint64_t due_us);
 
 /* ---- bus_dial.c; results are 0 or an error of nng's */
 
@@ -176,11 +186,25 @@ void bus_dial_watch(struct bus_dial *dial, uint64_t now_us);
 
 /* ---- bus_server.c, bus_client.c */
 
-void bus_server_tick(struct bus *bus);
+void bus_server_watch(struct bus *bus, uint64_t now_us);
 void bus_server_close(struct bus *bus);
 /* Ends every request that is under way with -ECANCELED. */
 void bus_client_cancel(struct bus *bus);
 void bus_client_close(struct bus *bus);
+
+/* ---- bus_listen.c; results are 0 or an error of nng's */
+
+/* name: of the socket in the service's own directory. */
+void bus_listener_path(const struct bus *bus, const char *name, char path[SERVICE_URL_MAX]);
+int bus_listener_open(struct bus_listener *own, const char *name, int (*open_socket)(nng_socket *));
+/* Also starts anew one that listens; its connections go. */
+int bus_listener_start(struct bus *bus, struct bus_listener *own);
+void bus_listener_close(struct bus *bus, struct bus_listener *own);
+/* Whether somebody came or went and no check followed, or its file is no longer there. */
+bool bus_listener_is_touched(const struct bus *bus, const struct bus_listener *own);
+/* To be called before the probe connects. own_events: those of the probe itself. */
+void bus_listener_begin_check(struct bus_listener *own, unsigned own_events);
+
 /* bus_probe.c; protocol: SP's number of what we pretend to be. 0 or a negative errno. */
 int bus_probe_open(struct bus_probe *probe, const struct bus *bus, const char *name,
 		   uint16_t protocol);

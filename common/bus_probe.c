@@ -35,11 +35,10 @@ int bus_probe_open(struct bus_probe *probe, const struct bus *bus, const char *n
 {
 	uint8_t hello[HELLO_SIZE] = {0, 'S', 'P', 0};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	char url[SERVICE_URL_MAX];
-	const char *path = url + strlen("ipc://");
+	char path[SERVICE_URL_MAX];
 	int result = 0;
 
-	service_url(bus->service, bus->service->id, name, url);
+	bus_listener_path(bus, name, path);
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(address.sun_path, path);

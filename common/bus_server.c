@@ -277,66 +277,19 @@ void bus_publish(struct bus *bus, uint32_t type, const uint8_t *body, size_t len
 	pub_repeat(bus);
 }
 
-/* ---- own listeners */
-
-static void listener_stop(struct bus *bus, struct bus_listener *own)
-{
-	char url[SERVICE_URL_MAX];
-
-	if (own->listening)
-		(void)nng_listener_close(own->listener);
-	own->listening = false;
-	service_url(bus->service, bus->service->id, own->name, url);
-	/* We hold the lock of the directory, so a socket there is ours or a dead one's. */
-	(void)unlink(url + strlen("ipc://"));
-}
-
-static int listener_start(struct bus *bus, struct bus_listener *own)
-{
-	char url[SERVICE_URL_MAX];
-	int r;
-
-	listener_stop(bus, own);
-	service_url(bus->service, bus->service->id, own->name, url);
-	r = nng_listener_create(&own->listener, own->socket, url);
-	if (r != 0)
-		return r;
-	own->listening = true;
-	r = nng_listener_set_int(own->listener, NNG_OPT_IPC_PERMISSIONS, 0660);
-	if (r == 0)
-		r = nng_listener_start(own->listener, 0);
-	return r;
-}
-
-static int listener_open(struct bus_listener *own, const char *name,
-			 int (*open_socket)(nng_socket *))
-{
-	int r = open_socket(&own->socket);
-
-	if (r != 0)
-		return r;
-	own->name = name; /* which says that the socket is open */
-	own->probe.fd = -1;
-	(void)nng_socket_set_size(own->socket, NNG_OPT_RECVMAXSZ, MESSAGE_MAX);
-	return 0;
-}
-
-static void listener_close(struct bus *bus, struct bus_listener *own)
-{
-	if (!own->name)
-		return;
-	bus_probe_close(&own->probe);
-	listener_stop(bus, own);
-	(void)nng_close(own->socket);
-}
-
 /* ---- the self-check: can somebody who connects now reach us? */
+
+/* What nng counts for a check: that it came, and that it went where it was not turned away. */
+#define REP_EVENTS 2
+#define PUB_EVENTS 1
 
 static void check_begin(struct bus *bus)
 {
 	struct bus_server *server = &bus->server;
 
 	server->checking = true;
+	bus_listener_begin_check(&server->rep, REP_EVENTS);
+	bus_listener_begin_check(&server->pub, PUB_EVENTS);
 	atomic_store(&server->probe, PROBE_AWAITED);
 	/* Always by a new connection: the ones that exist outlive a deaf listener. Nor is it
 	 * enough that we connect, because its kernel half and the handshake go on working: rep must
@@ -372,7 +325,7 @@ static void check_judge(struct bus *bus, struct bus_listener *own, bool heard)
 		loop_stop(bus->loop);
 		return;
 	}
-	r = listener_start(bus, own);
+	r = bus_listener_start(bus, own);
 	log_warning("bus: %s does not answer; listening anew: %s", own->name,
 		    r == 0 ? "done" : nng_strerror(r));
 }
@@ -391,26 +344,50 @@ static void check_end(struct bus *bus)
 	struct bus_server *server = &bus->server;
 
 	server->checking = false;
+	server->looks = 0;
 	check_judge(bus, &server->rep,
 		    bus_probe_is_answered(&server->rep.probe) || bus_is_busy(bus));
 	check_judge(bus, &server->pub,
 		    atomic_exchange(&server->probe, PROBE_NONE) == PROBE_ACCEPTED);
 	bus_probe_close(&server->rep.probe);
 	bus_probe_close(&server->pub.probe);
-	server->ticks_to_check = server->rep.failures || server->pub.failures ? 1 : CHECK_TICKS;
 }
 
-void bus_server_tick(struct bus *bus)
+static bool has_failed(const struct bus_server *server)
+{
+	return server->rep.failures || server->pub.failures;
+}
+
+/* A check wakes nng's threads a hundred times, a look none. Nothing but a connection makes a
+ * listener deaf, so there is no check as long as nobody came or went and the sockets' files are
+ * there. Rarely there is one anyway: a way to fail that we do not know of shall not last for ever.
+ */
+static bool check_is_due(struct bus *bus)
+{
+	struct bus_server *server = &bus->server;
+
+	return has_failed(server) || ++server->looks >= LOOKS_MAX ||
+	       bus_listener_is_touched(bus, &server->rep) ||
+	       bus_listener_is_touched(bus, &server->pub);
+}
+
+void bus_server_watch(struct bus *bus, uint64_t now_us)
 {
 	struct bus_server *server = &bus->server;
 	unsigned strangers = atomic_exchange(&server->strangers, 0);
+	bool soon;
 
 	if (strangers > 0)
 		log_warning("bus: %u connections to pub.sock by strangers were closed", strangers);
-	if (server->checking)
-		check_end(bus);
-	else if (--server->ticks_to_check == 0)
-		check_begin(bus);
+	if (now_us >= server->due_us) {
+		if (server->checking)
+			check_end(bus);
+		else if (check_is_due(bus))
+			check_begin(bus);
+		soon = server->checking || has_failed(server);
+		server->due_us = now_us + (soon ? CHECK_US : LOOK_US);
+	}
+	bus_watch_by(bus, server->due_us);
 }
 
 /* ---- serving as a whole */
@@ -437,10 +414,10 @@ static int bus_open_call(struct bus *bus, struct bus_call *call)
 static int bus_open_server(struct bus *bus)
 {
 	struct bus_server *server = &bus->server;
-	int r = listener_open(&server->rep, "rep.sock", nng_rep0_open);
+	int r = bus_listener_open(&server->rep, "rep.sock", nng_rep0_open);
 
 	if (r == 0)
-		r = listener_open(&server->pub, "pub.sock", nng_pub0_open);
+		r = bus_listener_open(&server->pub, "pub.sock", nng_pub0_open);
 	if (r != 0)
 		return r;
 	(void)nng_socket_set_int(server->pub.socket, NNG_OPT_SENDBUF, PUB_QUEUE);
@@ -449,9 +426,9 @@ static int bus_open_server(struct bus *bus)
 	for (size_t i = 0; r == 0 && i < BUS_CALLS_MAX; i++)
 		r = bus_open_call(bus, &server->calls[i]);
 	if (r == 0)
-		r = listener_start(bus, &server->rep);
+		r = bus_listener_start(bus, &server->rep);
 	if (r == 0)
-		r = listener_start(bus, &server->pub);
+		r = bus_listener_start(bus, &server->pub);
 	return r;
 }
 
@@ -473,8 +450,8 @@ void bus_server_close(struct bus *bus)
 		nng_ctx_close(call->ctx);
 		call->open = false;
 	}
-	listener_close(bus, &server->rep);
-	listener_close(bus, &server->pub);
+	bus_listener_close(bus, &server->rep);
+	bus_listener_close(bus, &server->pub);
 	if (server->joined.bus) /* or bus_serve was never called */
 		bus_item_forget(&server->joined);
 	free(server->latest);
@@ -498,7 +475,8 @@ int bus_serve(struct bus *bus, const struct bus_method *methods, void *data, str
 				 bus->service->own_run, nng_strerror(r));
 	}
 	server->open = true;
-	server->ticks_to_check = CHECK_TICKS;
+	server->due_us = clock_now_us() + LOOK_US;
+	bus_watch_by(bus, server->due_us);
 	bus_publish(bus, BUS_EVENT_HELLO, NULL, 0);
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* The bus on real sockets. Servers that must be stopped or killed are this program again, started
  * with arguments, because nng allows no fork without exec. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <nng/nng.h>
@@ -640,8 +641,10 @@ static int run_out(const char *dir)
 	bool stopped;
 
 	server_start(&server, dir, 1);
-	for (int i = 0; i < 150; i++)
-		(void)dup(0);
+	for (int i = 0; i < 150; i++) {
+		if (dup(0) < 0)
+			return 1;
+	}
 	if (setrlimit(RLIMIT_NOFILE, &few) != 0)
 		return 1;
 	while (!server.loop.stopping && clock_now_us() - begin_us < 60 * CLOCK_SECOND) {
@@ -653,34 +656,67 @@ static int run_out(const char *dir)
 	return stopped ? 0 : 2;
 }
 
-static int run_deaf(const char *dir)
+/* Whether somebody who comes now is served, by both sockets, in so many milliseconds. */
+static bool is_reached(struct server *server, const char *dir, unsigned within_ms)
 {
+	uint64_t end_us = clock_now_us() + within_ms * CLOCK_MS;
 	struct result result = {0};
 	struct heard heard = {0};
-	struct server server;
 	struct client client;
+
+	client_start(&client, dir);
+	bus_request(client.bus, SERVICE_NAT, ASK_ECHO, (const uint8_t *)"x", 1, within_ms,
+		    on_answer, &result);
+	assert_int_equal(bus_subscribe(client.bus, SERVICE_NAT, on_event, &heard), 0);
+	while ((result.count == 0 || heard.count == 0) && clock_now_us() < end_us) {
+		bus_publish(server->bus, 1, NULL, 0);
+		(void)turn(&client.loop, &server->loop, NULL, 0, 50);
+	}
+	client_stop(&client);
+	return result.count == 1 && result.code == 0 && heard.count > 0;
+}
+
+/* Six seconds until they listen anew, and three for a dialer that has given up as well; the rest is
+ * for a busy machine. */
+#define REACHED_MS 20000
+#define SETTLED_MS 6000
+
+static int run_deaf(const char *dir)
+{
+	struct server server;
+	bool reached;
 
 	server_start(&server, dir, 1);
 	make_deaf(dir);
-	client_start(&client, dir);
-	bus_request(client.bus, SERVICE_NAT, ASK_ECHO, (const uint8_t *)"x", 1, 25000, on_answer,
-		    &result);
-	if (bus_subscribe(client.bus, SERVICE_NAT, on_event, &heard) != 0)
-		return 1;
-	(void)turn(&client.loop, &server.loop, &result.count, 1, 26000);
-	for (int i = 0; i < 250 && heard.count == 0; i++) {
-		bus_publish(server.bus, 1, NULL, 0);
-		(void)turn(&client.loop, &server.loop, NULL, 0, 100);
-	}
-	client_stop(&client);
+	reached = is_reached(&server, dir, REACHED_MS);
+	/* Again, to those made anew and when nothing has happened for a while. */
+	(void)turn(&server.loop, NULL, NULL, 0, SETTLED_MS);
+	make_deaf(dir);
+	reached = reached && is_reached(&server, dir, REACHED_MS);
 	server_stop(&server);
-	return result.count == 1 && result.code == 0 && heard.count > 0 ? 0 : 2;
+	return reached ? 0 : 2;
 }
 
 /* nng's listeners do not survive this; the self-check makes them anew. */
 static void test_deaf_listener(void **state)
 {
 	expect_success("deaf", *state);
+}
+
+static void test_removed_sockets(void **state)
+{
+	static const char *const names[] = {"rep.sock", "pub.sock"};
+	struct server server;
+	char path[128];
+
+	server_start(&server, *state, 1);
+	(void)turn(&server.loop, NULL, NULL, 0, SETTLED_MS);
+	for (int i = 0; i < 2; i++) {
+		(void)snprintf(path, sizeof(path), "%s/nat/%s", (char *)*state, names[i]);
+		assert_int_equal(unlink(path), 0);
+	}
+	assert_true(is_reached(&server, *state, REACHED_MS));
+	server_stop(&server);
 }
 
 static void test_descriptors_run_out(void **state)
@@ -697,13 +733,23 @@ static unsigned count_descriptors(void)
 	return count;
 }
 
+/* A check follows whoever comes. */
+static int come_by(const char *dir)
+{
+	int fd = connect_raw(dir, "rep.sock");
+
+	assert_int_equal(send(fd, "\0SP\0\0\x30\0\0", 8, MSG_NOSIGNAL), 8);
+	return fd;
+}
+
 /* Publishes all the time while the service checks itself three times. */
 static int run_busy(const char *dir)
 {
 	static uint8_t body[1000];
 	struct server server;
-	unsigned before, after;
+	unsigned before, after, came = 0;
 	uint64_t begin_us;
+	int fds[3];
 
 	(void)alarm(60); /* where it is not well, the closing hangs too */
 	server_start(&server, dir, 1);
@@ -711,10 +757,14 @@ static int run_busy(const char *dir)
 	before = count_descriptors();
 	begin_us = clock_now_us();
 	while (clock_now_us() - begin_us < 19 * CLOCK_SECOND) {
+		if (came < 3 && clock_now_us() - begin_us > came * 6 * CLOCK_SECOND)
+			fds[came++] = come_by(dir);
 		for (int i = 0; i < 200; i++)
 			bus_publish(server.bus, 1, body, sizeof(body));
 		(void)uv_run(&server.loop.uv, UV_RUN_NOWAIT);
 	}
+	while (came > 0)
+		(void)close(fds[--came]);
 	(void)turn(&server.loop, NULL, NULL, 0, 500);
 	after = count_descriptors();
 	server_stop(&server);
@@ -725,6 +775,81 @@ static int run_busy(const char *dir)
 static void test_checks_leave_no_descriptors(void **state)
 {
 	expect_success("busy", *state);
+}
+
+/* ---- rest */
+
+/* Of all threads of this process. */
+static unsigned context_switches(void)
+{
+	unsigned sum = 0, count;
+	struct dirent *entry;
+	char path[300], line[256];
+	DIR *tasks = opendir("/proc/self/task");
+
+	while (tasks && (entry = readdir(tasks))) {
+		FILE *status;
+
+		(void)snprintf(path, sizeof(path), "/proc/self/task/%s/status", entry->d_name);
+		status = entry->d_name[0] == '.' ? NULL : fopen(path, "r");
+		while (status && fgets(line, sizeof(line), status)) {
+			if (sscanf(line, "voluntary_ctxt_switches: %u", &count) == 1 ||
+			    sscanf(line, "nonvoluntary_ctxt_switches: %u", &count) == 1)
+				sum += count;
+		}
+		if (status)
+			(void)fclose(status);
+	}
+	if (tasks)
+		(void)closedir(tasks);
+	return sum;
+}
+
+static void stop(void *data)
+{
+	loop_stop(data);
+}
+
+static void run_for(struct loop *loop, unsigned ms)
+{
+	struct loop_timer timer = {0};
+
+	loop->stopping = false;
+	loop_timer_start(loop, &timer, ms, 0, stop, loop);
+	loop_run(loop);
+}
+
+/* A service that is connected to itself, as to a neighbour. */
+static int run_idle(const char *dir)
+{
+	struct result result = {0};
+	struct heard heard = {0};
+	struct server server;
+	struct client client = {0};
+	unsigned switches;
+
+	server_start(&server, dir, 1);
+	fill_service(&client.service, SERVICE_CONTROL, dir, 1);
+	if (bus_new(&client.bus, &server.loop, &client.service) != 0 ||
+	    bus_subscribe(client.bus, SERVICE_NAT, on_event, &heard) != 0)
+		return 1;
+	bus_request(client.bus, SERVICE_NAT, ASK_ECHO, (const uint8_t *)"x", 1, 5000, on_answer,
+		    &result);
+	/* The check that follows who came, and the event's last repeat, are over then. */
+	run_for(&server.loop, 13000);
+	switches = context_switches();
+	run_for(&server.loop, 10000);
+	switches = context_switches() - switches;
+	bus_free(client.bus);
+	server_stop(&server);
+	if (switches > 25)
+		(void)fprintf(stderr, "%u context switches in 10 s\n", switches);
+	return result.count == 1 && heard.count == 1 && switches <= 25 ? 0 : 2;
+}
+
+static void test_rest(void **state)
+{
+	expect_success("idle", *state);
 }
 
 /* ---- events */
@@ -929,8 +1054,10 @@ int main(int argc, char **argv)
 		BUS_TEST(test_free_with_calls_open),
 		BUS_TEST(test_garbage),
 		BUS_TEST(test_deaf_listener),
+		BUS_TEST(test_removed_sockets),
 		BUS_TEST(test_descriptors_run_out),
 		BUS_TEST(test_checks_leave_no_descriptors),
+		BUS_TEST(test_rest),
 		BUS_TEST(test_burst_of_events),
 		BUS_TEST(test_gaps_and_instances),
 		BUS_TEST(test_new_instance_after_restart),
@@ -952,6 +1079,8 @@ int main(int argc, char **argv)
 		return run_out(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "busy") == 0)
 		return run_busy(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "idle") == 0)
+		return run_idle(argv[2]);
 	log_init("test_bus", LOG_LEVEL_WARNING);
 	return cmocka_run_group_tests_name("bus", tests, NULL, NULL);
 }
