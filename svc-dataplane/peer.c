@@ -14,6 +14,7 @@
 #define PING_US		(1 * CLOCK_SECOND)
 #define KEEPALIVE_US	(25 * CLOCK_SECOND) /* to members that are not engines */
 #define PLAYING_STEP_US (250 * CLOCK_MS)
+#define SEEN_AFTER_US	(30 * CLOCK_SECOND)
 
 bool peer_is_engine(const struct peer *peer)
 {
@@ -558,9 +559,10 @@ void peer_poll(struct peer *peer, uint64_t now_us)
 	update_state(peer, now_us);
 	if (peer->state == DATAPLANE_PEER_CONNECTING)
 		due = earlier(due, peer->trying_us + FAILED_AFTER_US);
-	/* A dead session is noticed even where nothing is sent. */
+	/* A dead session is noticed even where nothing is sent: at instants common to all peers, so
+	 * that one wake-up serves them all. */
 	if (peer->state == DATAPLANE_PEER_CONNECTED)
-		due = earlier(due, now_us + 30 * CLOCK_SECOND);
+		due = earlier(due, (now_us / SEEN_AFTER_US + 1) * SEEN_AFTER_US);
 	if (due < now_us + CLOCK_MS)
 		due = now_us + CLOCK_MS;
 	schedule_set(&peer->tunnel.context->schedule, &peer->tunnel, due);
