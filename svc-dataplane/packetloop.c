@@ -22,6 +22,9 @@
 #define BACKLOG_BATCH 2
 #define STUN_BATCH    16
 
+_Static_assert(BACKLOG_LENGTH >= DEVICE_PACKET_MAX, "what the device hands out fits");
+_Static_assert(BACKLOG_TAILROOM >= ENGINE_TAILROOM, "and may be sealed where it lies");
+
 enum source {
 	SOURCE_DEVICE,
 	SOURCE_UDP4,
@@ -230,8 +233,11 @@ static void transmit_batch(struct packetloop *loop)
 
 static void transmit_backlog(struct packetloop *loop)
 {
-	struct backlog_packet *packet;
+	struct backlog_packet *packet = backlog_first(&loop->backlog);
 
+	if (!packet)
+		return;
+	loop->now_us = clock_now_us();
 	for (int i = 0; i < BACKLOG_BATCH && (packet = backlog_first(&loop->backlog)); i++) {
 		transmit(loop, packet);
 		backlog_done(&loop->backlog);

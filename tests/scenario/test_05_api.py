@@ -193,13 +193,15 @@ def test_idle_connections_do_not_hold_the_others_up(machine):
 
 def test_status_has_its_shape(machine):
     status = machine.get("status")
-    assert set(status) == {"party", "self", "server", "relay", "nat", "services"}
+    assert set(status) == {"party", "self", "server", "relay", "nat", "engine", "services"}
     assert status["party"] is None and status["relay"] is None
     assert set(status["self"]) == {"name", "id", "virtual_ip", "interface"}
     assert re.fullmatch("[0-9a-f]{16}", status["self"]["id"])
     assert status["self"]["virtual_ip"] is None and status["self"]["interface"] == "lanrage0"
     assert status["server"] == {"url": None, "state": "none"}
     assert set(status["nat"]) == {"mapping", "filtering", "public"}
+    assert set(status["engine"]) == {"cipher", "cipher_ns", "offloads"}
+    assert set(status["engine"]["offloads"]) == {"tso", "uso", "gso", "gro"}
     assert list(status["services"]) == SERVICES
     with open(f"{machine.host.run_dir}/services.json") as file:
         told = json.load(file)["services"]
