@@ -25,9 +25,7 @@
 #include "svc-dataplane/codec.h"
 #include "svc-dataplane/split.h"
 
-/* Room around a packet that is sealed in place: before it for the data header, behind it for
- * padding and tag. */
-#define ENGINE_HEADROOM	    16
+/* Room behind a packet that is sealed, for padding and tag. */
 #define ENGINE_TAILROOM	    32
 #define ENGINE_DATAGRAM_MAX 2048
 /* Largest inner packet. The interface's MTU is ENGINE_MTU: 1420 leaves room for IPv6 + UDP + 32. */

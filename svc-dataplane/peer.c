@@ -145,57 +145,30 @@ static void update_state(struct peer *peer, uint64_t now_us)
 
 /* --- sending --- */
 
-/* Seals in place and sends: the packet lies behind the headroom. */
-static bool send_packet(struct peer *peer, uint64_t now_us, struct path *path, uint8_t *message,
-			size_t length, bool data)
+bool peer_send_frame(struct peer *peer, uint64_t now_us, struct path *path,
+		     const struct frame *frame, size_t padding)
 {
+	uint8_t message[MESSAGE_DATA_HEADROOM + FRAME_MAX + ENGINE_TAILROOM];
+	struct outgoing outgoing = {.message = message};
 	struct session_events events;
-	uint8_t ecn = data ? ecn_of(message + MESSAGE_DATA_HEADROOM) : 0;
-	ptrdiff_t sealed =
-		session_seal(&peer->tunnel.session, now_us, message, length, ENGINE_MTU, &events);
-	const struct outgoing outgoing = {message, (size_t)sealed, data, ecn};
-	bool sent = sealed > 0 && reach_send(peer, now_us, path, &outgoing);
+	ptrdiff_t sealed;
+	int length = 0;
+	bool sent;
 
-	if (data && sent)
-		reach_double(peer, now_us, &outgoing);
+	if (frame)
+		length = frame_write(frame, padding, message + MESSAGE_DATA_HEADROOM, FRAME_MAX);
+	if (length < 0)
+		return false;
+	sealed = session_seal(&peer->tunnel.session, now_us, message, (size_t)length, ENGINE_MTU,
+			      &events);
+	outgoing.length = (size_t)sealed;
+	sent = sealed > 0 && reach_send(peer, now_us, path, &outgoing);
 	if (events.flags || events.retired_count)
 		peer_handle(peer, now_us, &events);
 	return sent;
 }
 
-bool peer_send_frame(struct peer *peer, uint64_t now_us, struct path *path,
-		     const struct frame *frame, size_t padding)
-{
-	uint8_t message[MESSAGE_DATA_HEADROOM + FRAME_MAX + ENGINE_TAILROOM];
-	int length = 0;
-
-	if (frame)
-		length = frame_write(frame, padding, message + MESSAGE_DATA_HEADROOM, FRAME_MAX);
-	return length >= 0 && send_packet(peer, now_us, path, message, (size_t)length, false);
-}
-
-static void send_waiting(struct peer *peer, uint64_t now_us, struct path *path)
-{
-	struct staging *staging = &peer->tunnel.context->staging;
-	struct staging_packet *packet;
-
-	while ((packet = staging_take(staging, &peer->waiting))) {
-		peer->tx_bytes += packet->length;
-		send_packet(peer, now_us, path, packet->bytes, packet->length, true);
-		staging_release(staging, packet);
-	}
-}
-
-static void note_data(struct peer *peer, uint64_t now_us)
-{
-	bool resumed = now_us - peer->data_us > PLAYING_STEP_US;
-
-	peer->data_us = now_us;
-	if (resumed) /* from idle to playing: the path must prove itself soon */
-		tunnel_due(&peer->tunnel, now_us);
-}
-
-/* From the device's buffer straight into what is sent. */
+/* From where the packets lie straight into what is sent. */
 static void send_split(struct peer *peer, uint64_t now_us, struct path *path, struct split *split)
 {
 	struct context *context = peer->tunnel.context;
@@ -221,6 +194,29 @@ static void send_split(struct peer *peer, uint64_t now_us, struct path *path, st
 	noise_wipe(&grant, sizeof(grant));
 	if (events.flags || events.retired_count)
 		peer_handle(peer, now_us, &events);
+}
+
+static void send_waiting(struct peer *peer, uint64_t now_us, struct path *path)
+{
+	static const struct split_offload whole = {.kind = SPLIT_NONE};
+	struct staging *staging = &peer->tunnel.context->staging;
+	struct staging_packet *packet;
+	struct split split;
+
+	while ((packet = staging_take(staging, &peer->waiting))) {
+		if (split_begin(&split, &whole, packet->bytes, packet->length) == 0)
+			send_split(peer, now_us, path, &split);
+		staging_release(staging, packet);
+	}
+}
+
+static void note_data(struct peer *peer, uint64_t now_us)
+{
+	bool resumed = now_us - peer->data_us > PLAYING_STEP_US;
+
+	peer->data_us = now_us;
+	if (resumed) /* from idle to playing: the path must prove itself soon */
+		tunnel_due(&peer->tunnel, now_us);
 }
 
 static void let_wait(struct peer *peer, uint64_t now_us, struct split *split)

@@ -65,7 +65,7 @@ void staging_put(struct staging *staging, struct staging_queue *queue, const uin
 	staging->free = packet->next;
 	packet->next = STAGING_NONE;
 	packet->length = (uint16_t)length;
-	memcpy(packet->bytes + ENGINE_HEADROOM, bytes, length);
+	memcpy(packet->bytes, bytes, length);
 	if (queue->count++ == 0)
 		queue->first = at;
 	else

@@ -19,8 +19,7 @@
 struct staging_packet {
 	uint16_t next;
 	uint16_t length;
-	/* headroom, packet, tailroom: ready to be sealed in place */
-	uint8_t bytes[ENGINE_HEADROOM + ENGINE_MTU + ENGINE_TAILROOM];
+	uint8_t bytes[ENGINE_MTU + ENGINE_TAILROOM];
 };
 
 struct staging {
