@@ -56,7 +56,7 @@ struct aead_backend {
 	const char *(*begin)(void); /* its name, or NULL when it cannot work on this machine */
 	void (*seal)(const uint8_t *key, const uint8_t *nonce, uint8_t *to, const uint8_t *from,
 		     size_t length);
-	/* Writes the plaintext and tells what the tag should have been. */
+	/* In place, the tag behind length bytes; false when it is not authentic. */
 	bool (*open)(const uint8_t *key, const uint8_t *nonce, uint8_t *text, size_t length);
 };
 

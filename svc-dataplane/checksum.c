@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "svc-dataplane/header.h"
+
 /* Adds with the carry brought round, so that nothing is lost however long the sum. */
 static inline uint64_t add(uint64_t sum, uint64_t value)
 {
@@ -99,4 +101,23 @@ uint16_t checksum_fold(uint64_t sum)
 	sum = (sum >> 16) + (sum & UINT16_MAX);
 	sum = (sum >> 16) + (sum & UINT16_MAX);
 	return (uint16_t)sum;
+}
+
+void checksum_set_ipv4(uint8_t *packet)
+{
+	uint16_t sum;
+
+	memset(packet + IPV4_CHECKSUM, 0, sizeof(sum));
+	sum = (uint16_t)~checksum_fold(checksum_add(0, packet, ipv4_header_size(packet)));
+	memcpy(packet + IPV4_CHECKSUM, &sum, sizeof(sum));
+}
+
+void checksum_set_length(uint8_t *packet, size_t length)
+{
+	if (packet[0] >> 4 == 6) {
+		header_set16(packet + IPV6_LENGTH, (uint16_t)(length - IPV6_HEADER));
+		return;
+	}
+	header_set16(packet + IPV4_LENGTH, (uint16_t)length);
+	checksum_set_ipv4(packet);
 }

@@ -16,5 +16,9 @@ uint64_t checksum_add(uint64_t sum, const void *bytes, size_t length);
 uint64_t checksum_add_be16(uint64_t sum, uint16_t value);
 /* To 16 bits, not complemented. A packet with a right checksum in it sums up to 0xffff. */
 uint16_t checksum_fold(uint64_t sum);
+/* The length of a whole IP packet into its header, and for IPv4 the header's checksum. */
+void checksum_set_length(uint8_t *packet, size_t length);
+/* The checksum of an IPv4 header. */
+void checksum_set_ipv4(uint8_t *packet);
 
 #endif

@@ -209,30 +209,15 @@ static void flow_append(struct coalesce_flow *flow, const struct candidate *new)
 
 /* ---- writing */
 
-static void finish_ip(uint8_t *packet, size_t length)
-{
-	uint16_t sum;
-
-	if (packet[0] >> 4 == 6) {
-		header_set16(packet + IPV6_LENGTH, (uint16_t)(length - IPV6_HEADER));
-		return;
-	}
-	header_set16(packet + IPV4_LENGTH, (uint16_t)length);
-	memset(packet + IPV4_CHECKSUM, 0, sizeof(sum));
-	sum = (uint16_t)~checksum_fold(checksum_add(0, packet, IPV4_HEADER));
-	memcpy(packet + IPV4_CHECKSUM, &sum, sizeof(sum));
-}
-
 /* The kernel wants the sum of the pseudo-header, not complemented, in the checksum's place. */
 static void finish_transport(struct coalesce_flow *flow)
 {
 	uint8_t *packet = flow_packet(flow);
-	bool tcp = flow->kind == SPLIT_TCP;
 	size_t length = flow->length - flow->start;
 	uint16_t folded = checksum_fold(pseudo_sum(packet, length, flow->kind));
 
-	memcpy(packet + flow->start + (tcp ? TCP_CHECKSUM : UDP_CHECKSUM), &folded, sizeof(folded));
-	if (!tcp)
+	memcpy(packet + flow->start + split_checksum_offset(flow->kind), &folded, sizeof(folded));
+	if (flow->kind == SPLIT_UDP)
 		header_set16(packet + flow->start + UDP_LENGTH, (uint16_t)length);
 }
 
@@ -241,13 +226,13 @@ static void flow_write(struct coalesce *coalesce, struct coalesce_flow *flow)
 	struct split_offload offload = {.kind = SPLIT_NONE};
 
 	if (flow->count > 1) {
-		finish_ip(flow_packet(flow), flow->length);
+		checksum_set_length(flow_packet(flow), flow->length);
 		finish_transport(flow);
 		offload = (struct split_offload){
 			.kind = flow->kind,
 			.checksum = true,
 			.start = (uint16_t)flow->start,
-			.offset = flow->kind == SPLIT_TCP ? TCP_CHECKSUM : UDP_CHECKSUM,
+			.offset = split_checksum_offset(flow->kind),
 			.segment = (uint16_t)flow->segment,
 			.header = (uint16_t)flow->header,
 		};

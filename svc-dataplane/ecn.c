@@ -1,7 +1,5 @@
 #include "svc-dataplane/ecn.h"
 
-#include <string.h>
-
 #include "svc-dataplane/checksum.h"
 #include "svc-dataplane/header.h"
 
@@ -14,16 +12,12 @@ uint8_t ecn_of(const uint8_t *packet)
 
 static void set(uint8_t *packet, uint8_t bits)
 {
-	uint16_t sum;
-
 	if (packet[0] >> 4 == 6) {
 		packet[1] = (uint8_t)((packet[1] & 0xcf) | bits << 4);
 		return;
 	}
 	packet[IPV4_TOS] = (uint8_t)((packet[IPV4_TOS] & 0xfc) | bits);
-	memset(packet + IPV4_CHECKSUM, 0, sizeof(sum));
-	sum = (uint16_t)~checksum_fold(checksum_add(0, packet, ipv4_header_size(packet)));
-	memcpy(packet + IPV4_CHECKSUM, &sum, sizeof(sum));
+	checksum_set_ipv4(packet);
 }
 
 /* Figure 4 of the RFC. */

@@ -51,17 +51,10 @@ enum {
 #define IPV4_OFFSET_MASK    0x1fffu
 
 #define TCP_FIN 0x01u
-#define TCP_SYN 0x02u
-#define TCP_RST 0x04u
 #define TCP_PSH 0x08u
 #define TCP_ACK 0x10u
-#define TCP_URG 0x20u
 #define TCP_ECE 0x40u
 #define TCP_CWR 0x80u
-
-/* The two ECN bits of TOS or traffic class (RFC 3168). */
-#define ECN_MASK 3u
-#define ECN_CE	 3u
 
 static inline uint16_t header_get16(const uint8_t *bytes)
 {

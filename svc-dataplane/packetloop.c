@@ -23,6 +23,7 @@
 #define STUN_BATCH    16
 
 _Static_assert(BACKLOG_LENGTH >= DEVICE_PACKET_MAX, "what the device hands out fits");
+_Static_assert(TRAINS_DATAGRAM >= ENGINE_DATAGRAM_MAX, "the room is as large as promised");
 _Static_assert(BACKLOG_TAILROOM >= ENGINE_TAILROOM, "and may be sealed where it lies");
 
 enum source {

@@ -6,11 +6,6 @@
 #include "svc-dataplane/checksum.h"
 #include "svc-dataplane/header.h"
 
-static size_t checksum_offset(enum split_kind kind)
-{
-	return kind == SPLIT_TCP ? TCP_CHECKSUM : UDP_CHECKSUM;
-}
-
 static int complete_checksum(uint8_t *packet, size_t length, size_t start, size_t offset, bool udp)
 {
 	uint16_t sum;
@@ -37,7 +32,7 @@ static size_t header_size(enum split_kind kind, const uint8_t *packet, size_t le
 static int begin_segments(struct split *split, const struct split_offload *offload,
 			  const uint8_t *packet, size_t length)
 {
-	size_t check = offload->start + checksum_offset(split->kind);
+	size_t check = offload->start + split_checksum_offset(split->kind);
 
 	split->start = offload->start;
 	split->segment = offload->segment;
@@ -83,18 +78,10 @@ unsigned split_left(const struct split *split)
 
 static void write_ip(const struct split *split, uint8_t *packet, size_t length)
 {
-	uint16_t sum;
-
-	if (!split->ipv4) {
-		header_set16(packet + IPV6_LENGTH, (uint16_t)(length - IPV6_HEADER));
-		return;
-	}
-	header_set16(packet + IPV4_LENGTH, (uint16_t)length);
-	header_set16(packet + IPV4_ID,
-		     (uint16_t)(header_get16(split->headers + IPV4_ID) + split->done));
-	memset(packet + IPV4_CHECKSUM, 0, sizeof(sum));
-	sum = (uint16_t)~checksum_fold(checksum_add(0, packet, ipv4_header_size(packet)));
-	memcpy(packet + IPV4_CHECKSUM, &sum, sizeof(sum));
+	if (split->ipv4)
+		header_set16(packet + IPV4_ID,
+			     (uint16_t)(header_get16(split->headers + IPV4_ID) + split->done));
+	checksum_set_length(packet, length);
 }
 
 static void write_tcp(const struct split *split, uint8_t *tcp, bool last)
@@ -115,7 +102,7 @@ static void write_checksum(const struct split *split, uint8_t *transport, size_t
 
 	if (split->kind == SPLIT_UDP && folded == 0)
 		folded = UINT16_MAX;
-	memcpy(transport + checksum_offset(split->kind), &folded, sizeof(folded));
+	memcpy(transport + split_checksum_offset(split->kind), &folded, sizeof(folded));
 }
 
 uint8_t *split_next(struct split *split, size_t *length)

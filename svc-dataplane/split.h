@@ -24,6 +24,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "svc-dataplane/header.h"
+
 #define SPLIT_HEADER_MAX 256 /* IP with its extensions, and TCP or UDP */
 
 enum split_kind {
@@ -31,6 +33,12 @@ enum split_kind {
 	SPLIT_TCP,
 	SPLIT_UDP,
 };
+
+/* Of the checksum within TCP or UDP. */
+static inline uint16_t split_checksum_offset(enum split_kind kind)
+{
+	return kind == SPLIT_TCP ? TCP_CHECKSUM : UDP_CHECKSUM;
+}
 
 /* What the device says of a packet (virtio_net_hdr), with offsets from the IP header on. */
 struct split_offload {

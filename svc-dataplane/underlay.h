@@ -22,7 +22,6 @@
 #include "common/error.h"
 #include "svc-dataplane/trains.h"
 
-#define UNDERLAY_DATAGRAM_MAX  TRAINS_DATAGRAM
 #define UNDERLAY_SOCKET_BUFFER (1 << 20) /* about 900 full packets: 10 ms of a gigabit */
 
 struct underlay;
@@ -54,7 +53,7 @@ typedef void (*underlay_each)(void *data, const struct addr *from, uint8_t ecn, 
 			      size_t length);
 size_t underlay_receive(struct underlay *underlay, enum addr_family family, underlay_each each,
 			void *data);
-/* Where the next datagram may be made: UNDERLAY_DATAGRAM_MAX bytes, good until the next call. */
+/* Where the next datagram may be made: TRAINS_DATAGRAM bytes, good until the next call. */
 uint8_t *underlay_room(struct underlay *underlay);
 /* Gathers one datagram, copied unless it was made in the room. Dropped when there is no socket of
  * that family. */
