@@ -19,6 +19,17 @@ bool addr_equal_ip(const struct addr *a, const struct addr *b)
 	       memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
 }
 
+/* FNV-1a. */
+uint32_t addr_hash(const struct addr *a, uint32_t seed)
+{
+	uint32_t hash = seed;
+
+	for (size_t i = 0; i < sizeof(a->ip); i++)
+		hash = (hash ^ a->ip[i]) * 16777619u;
+	hash = (hash ^ a->port) * 16777619u;
+	return hash ^ hash >> 16;
+}
+
 bool addr_is_none(const struct addr *a)
 {
 	return a->family == ADDR_NONE;

@@ -31,6 +31,8 @@ struct addr {
 bool addr_equal(const struct addr *a, const struct addr *b);
 bool addr_equal_ip(const struct addr *a, const struct addr *b); /* without the port */
 bool addr_is_none(const struct addr *a);
+/* For tables by address and port; seed: any, a secret one where others may choose the address. */
+uint32_t addr_hash(const struct addr *a, uint32_t seed);
 bool addr_is_loopback(const struct addr *a);
 bool addr_is_link_local(const struct addr *a);
 bool addr_is_multicast(const struct addr *a);

@@ -86,15 +86,10 @@ void context_observed(struct context *context, const struct addr *address, uint6
 		context_changed(context, DATAPLANE_EVENT_REFLEXIVE, NULL);
 }
 
-/* FNV-1a with a secret start; a crafted collision only costs an exemption. */
+/* With a secret start; a crafted collision only costs an exemption. */
 static size_t good_slot(const struct context *context, const struct addr *address)
 {
-	uint32_t hash = context->good_key;
-
-	for (size_t i = 0; i < sizeof(address->ip); i++)
-		hash = (hash ^ address->ip[i]) * 16777619u;
-	hash = (hash ^ address->port) * 16777619u;
-	return (hash ^ hash >> 16) % CONTEXT_GOOD_SIZE;
+	return addr_hash(address, context->good_key) % CONTEXT_GOOD_SIZE;
 }
 
 void context_good_note(struct context *context, const struct addr *address)

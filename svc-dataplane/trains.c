@@ -23,14 +23,9 @@ uint8_t *trains_room(struct trains *trains)
 	return trains->bytes + trains->used;
 }
 
-/* FNV-1a. */
 static unsigned alone_slot(const struct addr *to)
 {
-	uint32_t hash = 2166136261u ^ to->port;
-
-	for (size_t i = 0; i < sizeof(to->ip); i++)
-		hash = (hash ^ to->ip[i]) * 16777619u;
-	return (hash ^ hash >> 16) % TRAINS_ALONE;
+	return addr_hash(to, 0) % TRAINS_ALONE;
 }
 
 static bool goes_alone(const struct trains *trains, const struct addr *to)
