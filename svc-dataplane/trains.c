@@ -63,6 +63,11 @@ static void append(struct trains *trains, size_t length)
 	trains->parts[trains->n - 1].iov_len += length;
 }
 
+static int fd_of(const struct trains *trains, const struct addr *to)
+{
+	return trains->fds[to->family == ADDR_IPV6];
+}
+
 static void begin(struct trains *trains, const struct addr *to, uint8_t ecn, uint8_t *place,
 		  size_t length)
 {
@@ -81,7 +86,7 @@ void trains_put(struct trains *trains, const struct addr *to, uint8_t ecn, const
 {
 	uint8_t *place = trains_room(trains);
 
-	if (length > TRAINS_DATAGRAM)
+	if (length > TRAINS_DATAGRAM || addr_is_none(to) || fd_of(trains, to) < 0)
 		return;
 	if (bytes != place)
 		memcpy(place, bytes, length);
@@ -106,8 +111,7 @@ static void put_control(struct msghdr *message, int level, int type, const void 
 	message->msg_controllen += CMSG_SPACE(size);
 }
 
-/* False when there is no such address or socket. */
-static bool prepare(struct trains *trains, unsigned i)
+static void prepare(struct trains *trains, unsigned i)
 {
 	const struct train *train = &trains->list[i];
 	struct msghdr *message = &trains->headers[i].msg_hdr;
@@ -128,12 +132,6 @@ static bool prepare(struct trains *trains, unsigned i)
 		put_control(message, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
 	else if (tos)
 		put_control(message, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
-	return message->msg_namelen != 0;
-}
-
-static int *fd_of(struct trains *trains, const struct addr *to)
-{
-	return &trains->fds[to->family == ADDR_IPV6];
 }
 
 /* Waits a moment for room: a short stop is better than loss, a long one worse. */
@@ -179,7 +177,7 @@ static bool blame_train(struct trains *trains, const struct train *train, int co
 static void send_one_by_one(struct trains *trains, unsigned i)
 {
 	const struct train *train = &trains->list[i];
-	int fd = *fd_of(trains, &train->to);
+	int fd = fd_of(trains, &train->to);
 	struct iovec all = trains->parts[i];
 	struct msghdr message = trains->headers[i].msg_hdr;
 	struct iovec part = all;
@@ -223,14 +221,11 @@ void trains_flush(struct trains *trains)
 	unsigned i = 0;
 
 	while (i < trains->n) {
-		int fd = *fd_of(trains, &trains->list[i].to);
+		int fd = fd_of(trains, &trains->list[i].to);
 		unsigned end = i;
 
-		while (end < trains->n && *fd_of(trains, &trains->list[end].to) == fd &&
-		       prepare(trains, end))
-			end++;
-		if (fd < 0 || end == i)
-			i = end + (end == i);
+		for (; end < trains->n && fd_of(trains, &trains->list[end].to) == fd; end++)
+			prepare(trains, end);
 		while (i < end)
 			i = send_some(trains, fd, i, end);
 	}

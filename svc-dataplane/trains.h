@@ -48,8 +48,8 @@ struct trains {
 	bool segments; /* UDP_SEGMENT is on */
 	unsigned n;
 	size_t used;
-	_Atomic uint64_t
-		filtered_us; /* when this machine's packet filter last refused one; 0: never */
+	/* when this machine's packet filter last refused one; 0: never */
+	_Atomic uint64_t filtered_us;
 	bool any_alone;
 	struct log_limit errors;
 	struct train list[TRAINS_MAX];
@@ -67,7 +67,8 @@ struct trains {
 void trains_init(struct trains *trains, int fd4, int fd6);
 /* Where the next datagram may be made: TRAINS_DATAGRAM bytes, good until the next call. */
 uint8_t *trains_room(struct trains *trains);
-/* ecn: the two bits for the outer header. Too long ones are dropped. */
+/* ecn: the two bits for the outer header. Dropped when it is too long, or has no address, or there
+ * is no socket of its family. */
 void trains_put(struct trains *trains, const struct addr *to, uint8_t ecn, const uint8_t *bytes,
 		size_t length);
 void trains_flush(struct trains *trains);
