@@ -231,4 +231,12 @@ static inline struct inner inner_segment(const struct inner *whole, size_t segme
 	return piece;
 }
 
+/* The same, over the other family. */
+static inline struct inner inner_over_ipv6(struct inner inner)
+{
+	inner.ipv6 = true;
+	inner.label = 0x54321;
+	return inner;
+}
+
 #endif

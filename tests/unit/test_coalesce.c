@@ -45,13 +45,6 @@ static const struct inner udp4 = {
 	.payload = 100,
 };
 
-static struct inner over_ipv6(struct inner inner)
-{
-	inner.ipv6 = true;
-	inner.label = 0x54321;
-	return inner;
-}
-
 /* The packet that a sender sends next. */
 static struct inner follow(struct inner inner)
 {
@@ -128,7 +121,7 @@ static void expect_written(int line, const size_t *parts, size_t n)
 
 static void test_rows(void **state)
 {
-	struct inner rows[] = {tcp4, over_ipv6(tcp4), udp4, over_ipv6(udp4)};
+	struct inner rows[] = {tcp4, inner_over_ipv6(tcp4), udp4, inner_over_ipv6(udp4)};
 
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
@@ -145,7 +138,7 @@ static void test_rows(void **state)
 
 static void test_addresses_and_ports(void **state)
 {
-	struct inner bases[] = {tcp4, over_ipv6(tcp4), udp4, over_ipv6(udp4)};
+	struct inner bases[] = {tcp4, inner_over_ipv6(tcp4), udp4, inner_over_ipv6(udp4)};
 
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
@@ -163,7 +156,7 @@ static void test_addresses_and_ports(void **state)
 
 static void test_ip_fields(void **state)
 {
-	struct inner bases[] = {tcp4, over_ipv6(tcp4), udp4, over_ipv6(udp4)};
+	struct inner bases[] = {tcp4, inner_over_ipv6(tcp4), udp4, inner_over_ipv6(udp4)};
 
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
@@ -199,9 +192,9 @@ static void test_ip_options_and_extensions(void **state)
 	APART(tcp4, first.extra = second.extra = 4);
 	APART(udp4, first.extra = second.extra = 40);
 	APART(tcp4, second.extra = 4);
-	APART(over_ipv6(tcp4), first.extra = second.extra = 8);
-	APART(over_ipv6(udp4), first.extra = second.extra = 24);
-	APART(over_ipv6(udp4), second.extra = 8);
+	APART(inner_over_ipv6(tcp4), first.extra = second.extra = 8);
+	APART(inner_over_ipv6(udp4), first.extra = second.extra = 24);
+	APART(inner_over_ipv6(udp4), second.extra = 8);
 }
 
 static void test_fragments(void **state)
@@ -228,7 +221,7 @@ static void test_sequence(void **state)
 	APART(tcp4, second.sequence += 0x80000000u);
 	APART(tcp4, second.sequence += 0x10000);
 	TOGETHER(tcp4, (first.sequence = 0xffffffffu, second.sequence = 99));
-	TOGETHER(over_ipv6(tcp4), (first.sequence = 0u - 100, second.sequence = 0));
+	TOGETHER(inner_over_ipv6(tcp4), (first.sequence = 0u - 100, second.sequence = 0));
 }
 
 /* A gap in the middle: both sides of it go together. */
@@ -299,7 +292,7 @@ static void test_push(void **state)
 
 static void test_shorter_ends(void **state)
 {
-	struct inner rows[] = {tcp4, over_ipv6(tcp4), udp4, over_ipv6(udp4)};
+	struct inner rows[] = {tcp4, inner_over_ipv6(tcp4), udp4, inner_over_ipv6(udp4)};
 
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
@@ -333,13 +326,13 @@ static void test_piece_limit(void **state)
 	add_row(tcp4, COALESCE_PIECES + 1);
 	FLUSHED(COALESCE_PIECES, 1);
 	begin();
-	add_row(over_ipv6(udp4), 2 * COALESCE_PIECES);
+	add_row(inner_over_ipv6(udp4), 2 * COALESCE_PIECES);
 	FLUSHED(COALESCE_PIECES, COALESCE_PIECES);
 }
 
 static void test_length_limit(void **state)
 {
-	struct inner tcp = tcp4, udp6 = over_ipv6(udp4);
+	struct inner tcp = tcp4, udp6 = inner_over_ipv6(udp4);
 
 	(void)state;
 	tcp.payload = 1400;
@@ -402,7 +395,7 @@ static void expect_apart(struct inner base, enum damage first, enum damage secon
 /* What is wrong stays wrong, and by itself. */
 static void test_wrong_checksum(void **state)
 {
-	struct inner bases[] = {tcp4, over_ipv6(tcp4), udp4, over_ipv6(udp4)};
+	struct inner bases[] = {tcp4, inner_over_ipv6(tcp4), udp4, inner_over_ipv6(udp4)};
 
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
@@ -423,7 +416,7 @@ static void test_wrong_ip_checksum(void **state)
 /* In the middle of a row: what is before and behind it goes together. */
 static void test_wrong_checksum_within(void **state)
 {
-	struct inner rows[] = {tcp4, over_ipv6(tcp4), udp4, over_ipv6(udp4)};
+	struct inner rows[] = {tcp4, inner_over_ipv6(tcp4), udp4, inner_over_ipv6(udp4)};
 
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
@@ -444,7 +437,7 @@ static void test_udp_without_checksum(void **state)
 	expect_apart(udp4, ABSENT, NONE);
 	expect_apart(udp4, NONE, ABSENT);
 	expect_apart(udp4, ABSENT, ABSENT);
-	expect_apart(over_ipv6(udp4), ABSENT, ABSENT);
+	expect_apart(inner_over_ipv6(udp4), ABSENT, ABSENT);
 }
 
 /* Changes the payload so that the checksum computes to zero, and writes that as told. */
@@ -523,7 +516,7 @@ static void test_zero_ip_checksum(void **state)
 
 static void test_malformed(void **state)
 {
-	struct inner tcp6 = over_ipv6(tcp4), udp6 = over_ipv6(udp4);
+	struct inner tcp6 = inner_over_ipv6(tcp4), udp6 = inner_over_ipv6(udp4);
 
 	(void)state;
 	ALONE(tcp4, length = 0);
@@ -568,7 +561,7 @@ static void test_malformed(void **state)
 
 static void test_wrong_lengths(void **state)
 {
-	struct inner tcp6 = over_ipv6(tcp4), udp6 = over_ipv6(udp4), tiny = tcp4;
+	struct inner tcp6 = inner_over_ipv6(tcp4), udp6 = inner_over_ipv6(udp4), tiny = tcp4;
 
 	(void)state;
 	/* IP's, shorter and longer. */
@@ -597,7 +590,7 @@ static void test_side_by_side(void **state)
 	(void)state;
 	begin();
 	for (size_t i = 0; i < COALESCE_FLOWS; i++) {
-		flows[i] = i % 2 ? tcp4 : over_ipv6(udp4);
+		flows[i] = i % 2 ? tcp4 : inner_over_ipv6(udp4);
 		flows[i].source = (uint16_t)(flows[i].source + i);
 	}
 	for (size_t n = 0; n < 5; n++)
@@ -632,7 +625,8 @@ static void test_too_many_flows(void **state)
 /* What cannot be part of a row does not overtake it, and is not held. */
 static void test_nothing_overtakes(void **state)
 {
-	struct inner ack = tcp4, fin = tcp4, fragment = udp4, extension = over_ipv6(udp4), next;
+	struct inner ack = tcp4, fin = tcp4, fragment = udp4, extension = inner_over_ipv6(udp4),
+		     next;
 
 	(void)state;
 	begin();

@@ -43,13 +43,6 @@ static const struct inner udp4 = {
 	.payload = 250,
 };
 
-static struct inner over_ipv6(struct inner inner)
-{
-	inner.ipv6 = true;
-	inner.label = 0x54321;
-	return inner;
-}
-
 static struct split_offload describe(const struct inner *inner, size_t segment)
 {
 	return (struct split_offload){
@@ -153,7 +146,7 @@ static void test_lengths(void **state)
 		{1460, 1460}, {1461, 1460}, {2920, 1460},   {40000, 536},   {60000, 999},
 		{60000, 937}, {65000, 1},   {65000, 65000}, {65000, 65535},
 	};
-	struct inner tcp6 = over_ipv6(tcp4), udp6 = over_ipv6(udp4);
+	struct inner tcp6 = inner_over_ipv6(tcp4), udp6 = inner_over_ipv6(udp4);
 	struct inner wholes[] = {tcp4, tcp6, udp4, udp6};
 
 	(void)state;
@@ -169,7 +162,8 @@ static void test_lengths(void **state)
 /* As long as the IP length fields can tell. */
 static void test_longest(void **state)
 {
-	struct inner tcp6 = over_ipv6(tcp4), udp6 = over_ipv6(udp4), tcp = tcp4, udp = udp4;
+	struct inner tcp6 = inner_over_ipv6(tcp4), udp6 = inner_over_ipv6(udp4), tcp = tcp4,
+		     udp = udp4;
 
 	(void)state;
 	tcp.payload = 65535 - 40;
@@ -226,7 +220,7 @@ static void test_sequence_wraps(void **state)
 
 	(void)state;
 	tcp.sequence = 0xffffff80u;
-	tcp6 = over_ipv6(tcp);
+	tcp6 = inner_over_ipv6(tcp);
 	expect_numbers(&tcp, 100, 24, 4, expected);
 	expect_numbers(&tcp6, 100, 44, 4, expected);
 	expect_segments(&tcp, 100);
@@ -237,7 +231,7 @@ static void test_ip_lengths(void **state)
 {
 	static const uint32_t lengths4[] = {140, 140, 90}, lengths6[] = {120, 120, 70},
 			      udp_lengths[] = {108, 108, 58};
-	struct inner tcp6 = over_ipv6(tcp4), udp6 = over_ipv6(udp4);
+	struct inner tcp6 = inner_over_ipv6(tcp4), udp6 = inner_over_ipv6(udp4);
 
 	(void)state;
 	expect_numbers(&tcp4, 100, 2, 2, lengths4);
@@ -277,7 +271,7 @@ static void test_options(void **state)
 {
 	(void)state;
 	for (uint8_t options = 0; options <= 40; options = (uint8_t)(options + 4)) {
-		struct inner tcp = tcp4, tcp6 = over_ipv6(tcp4);
+		struct inner tcp = tcp4, tcp6 = inner_over_ipv6(tcp4);
 
 		tcp.options = tcp6.options = options;
 		tcp.option = tcp6.option = 77;
@@ -292,7 +286,7 @@ static void test_options(void **state)
 
 static void test_extensions_before_udp(void **state)
 {
-	struct inner udp = udp4, udp6 = over_ipv6(udp4);
+	struct inner udp = udp4, udp6 = inner_over_ipv6(udp4);
 
 	(void)state;
 	for (uint8_t extra = 8; extra <= 40; extra = (uint8_t)(extra + 8)) {
@@ -317,7 +311,7 @@ static void make_zero(const struct inner *piece, uint8_t *packet)
  */
 static void test_zero_checksum(void **state)
 {
-	struct inner tcp6 = over_ipv6(tcp4), udp6 = over_ipv6(udp4);
+	struct inner tcp6 = inner_over_ipv6(tcp4), udp6 = inner_over_ipv6(udp4);
 	struct inner wholes[] = {tcp4, tcp6, udp4, udp6};
 
 	(void)state;
@@ -350,7 +344,7 @@ static void test_zero_checksum(void **state)
 /* One packet whose checksum was left to us: completed whatever the length, and nothing else. */
 static void test_begun_checksum(void **state)
 {
-	struct inner tcp6 = over_ipv6(tcp4), udp6 = over_ipv6(udp4);
+	struct inner tcp6 = inner_over_ipv6(tcp4), udp6 = inner_over_ipv6(udp4);
 	struct inner wholes[] = {tcp4, tcp6, udp4, udp6};
 	static uint8_t bytes[INNER_MAX];
 
@@ -376,7 +370,7 @@ static void test_begun_checksum(void **state)
 
 static void test_begun_zero_checksum(void **state)
 {
-	struct inner tcp6 = over_ipv6(tcp4), udp6 = over_ipv6(udp4);
+	struct inner tcp6 = inner_over_ipv6(tcp4), udp6 = inner_over_ipv6(udp4);
 	struct inner wholes[] = {tcp4, tcp6, udp4, udp6};
 
 	(void)state;
@@ -464,7 +458,7 @@ static int begin(const struct split_offload *offload, const uint8_t *bytes, size
 static void test_refused_ip(void **state)
 {
 	const size_t segments[] = {0, 100};
-	struct inner tcp6 = over_ipv6(tcp4);
+	struct inner tcp6 = inner_over_ipv6(tcp4);
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
@@ -488,7 +482,7 @@ static void test_refused_ip(void **state)
 
 static void test_refused_segments(void **state)
 {
-	struct inner tcp6 = over_ipv6(tcp4), udp6 = over_ipv6(udp4);
+	struct inner tcp6 = inner_over_ipv6(tcp4), udp6 = inner_over_ipv6(udp4);
 
 	(void)state;
 	TAKEN(tcp4, 100, (void)0);
@@ -520,7 +514,7 @@ static void test_refused_segments(void **state)
 /* Longer headers than are kept are refused, not cut. */
 static void test_refused_headers(void **state)
 {
-	struct inner udp6 = over_ipv6(udp4), tcp6 = over_ipv6(tcp4);
+	struct inner udp6 = inner_over_ipv6(udp4), tcp6 = inner_over_ipv6(tcp4);
 
 	(void)state;
 	udp6.extra = SPLIT_HEADER_MAX - 48;
