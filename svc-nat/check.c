@@ -170,6 +170,23 @@ static void fill(const struct nat *nat, struct nat_netcheck *result)
 	result->n_public = behaviour_public(behaviour, result->public);
 }
 
+/* Right after a start: neither the tunnel's sockets nor the servers to ask were told yet. */
+static bool is_starting(const struct nat *nat)
+{
+	return !nat->has_desired || !nat->neighbour.has_state;
+}
+
+static void refuse(struct nat *nat)
+{
+	struct check *check = &nat->check;
+	const char *text = nat->has_desired ? "the data plane does not answer: try again"
+					    : "the control service does not answer: try again";
+
+	for (size_t i = 0; i < check->n_calls; i++)
+		bus_reply_error(check->calls[i], -EAGAIN, text);
+	check_stop(nat);
+}
+
 static void answer(struct nat *nat)
 {
 	struct check *check = &nat->check;
@@ -196,6 +213,8 @@ static bool is_known(const struct nat *nat)
 	const struct behaviour *behaviour = &nat->behaviour;
 	const struct mtu *mtu = &nat->check.mtu;
 
+	if (is_starting(nat))
+		return false;
 	for (size_t i = 0; i < behaviour->n_servers; i++) {
 		const struct behaviour_server *server = &behaviour->servers[i];
 
@@ -235,7 +254,10 @@ void check_turn(struct nat *nat, uint64_t now_us)
 	if (mtu_poll(&check->mtu, now_us))
 		send_long(check);
 	if (now_us >= due_us || is_known(nat)) {
-		answer(nat);
+		if (is_starting(nat))
+			refuse(nat);
+		else
+			answer(nat);
 		return;
 	}
 	if (mtu_due_us(&check->mtu) < due_us)

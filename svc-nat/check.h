@@ -3,7 +3,8 @@
  * Every server and relay is asked again, how the NAT filters is tested again, and long packets are
  * sent to the first server that answers, from a socket of its own (mtu.h). Whoever asked has the
  * answer as soon as all is known, CHECK_US later at most: what is not known by then is left
- * unknown. Who asks meanwhile gets the same answer.
+ * unknown, and as long as the tunnel's sockets or the servers are not known at all, right after a
+ * start, the answer is an error. Who asks meanwhile gets the same answer.
  */
 #ifndef LANRAGE_NAT_CHECK_H
 #define LANRAGE_NAT_CHECK_H

@@ -4,6 +4,9 @@
              ├─ internet ─┤
              ┘            └─ relay
 """
+import contextlib
+import os
+import signal
 import time
 
 import pytest
@@ -83,3 +86,27 @@ def test_nobody_to_ask(lab):
     assert found["servers"] == found["relays"] == found["public"] == found["firewall"] == []
     assert found["udp"] is found["mapping"] is found["filtering"] is found["mtu"] is found["ipv4"] is None
     assert "no server to ask" in a.lanrage("netcheck", json=False)
+
+
+def test_data_plane_is_stopped(lab):
+    """Nothing is said of the machine's addresses before the data plane told its sockets, and asking again helps."""
+    a = lab.behind("a")
+    a.start_lanraged()
+
+    def services():
+        return a.lanrage("status")["services"]
+    before = services()
+    os.kill(before["dataplane"]["pid"], signal.SIGSTOP)
+    try:
+        os.kill(before["nat"]["pid"], signal.SIGKILL)
+        wait_until(lambda: services()["nat"]["state"] == "running" and
+                   services()["nat"]["pid"] != before["nat"]["pid"], SOON_S, "nat is back")
+        with pytest.raises(RuntimeError, match="the data plane does not answer: try again"):
+            check(a)
+    finally:
+        os.kill(before["dataplane"]["pid"], signal.SIGCONT)
+
+    def answers():
+        with contextlib.suppress(RuntimeError):
+            return check(a)["ipv4"] is None
+    wait_until(answers, SOON_S, "the data plane answers")
