@@ -200,7 +200,7 @@ $(BUILD)/tests/dataplane-client: $(BUILD)/obj/tests/scenario/dataplane_client.o 
 		$(BUILD)/obj/proto/ipc.pb-c.o $(BUILD)/obj/proto/dataplane.pb-c.o
 $(BUILD)/tests/relay-pairs: $(BUILD)/obj/tests/scenario/relay_pairs.o $(BUILD)/modules.a
 $(BUILD)/tests/udpload: $(BUILD)/obj/tests/bench/udpload.o
-$(BUILD)/tests/plain: $(BUILD)/obj/tests/bench/plain.o
+$(BUILD)/tests/plain: $(BUILD)/obj/tests/bench/plain.o $(BUILD)/modules.a
 $(TEST_TOOLS):
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)

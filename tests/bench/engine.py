@@ -36,7 +36,7 @@ LARGE_BYTES = 1372              # with its headers a packet of 1400 bytes
 FIRST_GUESS = 80_000            # packets a second, where a search begins
 
 EVERYONE = tuple(KINDS)
-ENCRYPTED = tuple(name for name in KINDS if name != "plain")
+PRODUCTS = ("ours", "wireguard-go", "nebula", "openvpn")
 WIREGUARD = ("ours", "wireguard-go")
 
 
@@ -134,10 +134,10 @@ MEASUREMENTS = {
     tcp_x4: (EVERYONE, ("tcp_x4",)),
     tcp_reverse: (EVERYONE, ("tcp_reverse",)),
     tcp_x1_no_uso: (WIREGUARD, ("tcp_x1_no_uso",)),
-    udp_200B_pps: (ENCRYPTED, ("udp_200B_pps",)),
+    udp_200B_pps: (PRODUCTS, ("udp_200B_pps",)),
     udp_1400B_gbps: (WIREGUARD, ("udp_1400B_gbps",)),
-    rtt: (ENCRYPTED, ("rtt_p50", "rtt_p99", "rtt_p999")),
-    rtt_p99_beside_bulk: (ENCRYPTED, ("rtt_p99_beside_bulk", "lost_beside_bulk")),
+    rtt: (EVERYONE, ("rtt_p50", "rtt_p99", "rtt_p999")),
+    rtt_p99_beside_bulk: (EVERYONE, ("rtt_p99_beside_bulk", "lost_beside_bulk")),
     rss_peak_mb: (WIREGUARD, ("rss_peak_mb",)),
 }
 IDLE = ("rss_idle_50_peers_mb", "wakeups_idle_per_s")

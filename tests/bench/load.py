@@ -173,7 +173,12 @@ def round_trips(pair, seconds):
 # ---- processes ----
 
 def processes(pair):
-    return [side.process.pid for side in (pair.a, pair.b)]
+    """Of both ends, with what they started."""
+    pids = [side.process.pid for side in (pair.a, pair.b)]
+    for pid in pids.copy():
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            pids += map(int, file.read().split())
+    return pids
 
 
 def cpu_seconds(pids):

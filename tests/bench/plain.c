@@ -2,19 +2,24 @@
  * plain: a tunnel that does all that a WireGuard in user space does but for the cryptography, by
  * the same system calls, and so shows what is the most one of them can reach on a machine.
  *
- *     plain INTERFACE PORT ADDRESS PEER_PORT
+ *     plain [-s] [-2] INTERFACE PORT ADDRESS PEER_PORT
+ *
+ *     -s   seals every packet with the engine's cipher, under a key that everybody knows: what the
+ *          cipher alone costs, without sessions, peers and paths
+ *     -2   out and in are two threads of control that share nothing (processes, as the cipher's
+ *          library serves one thread): what a second one brings, or costs
  *
  * It makes the TAP, prints "ready" and carries its IP packets over UDP until it is killed. On the
  * wire each packet has what a WireGuard data message adds:
  *
- *     | type, receiver, counter: 16 bytes | IP packet | tag: 16 bytes (here zeros) |
+ *     | type, receiver, counter: 16 bytes | IP packet | tag: 16 bytes (zeros without -s) |
  *
  *     out:  TAP --read--> super-packet --> segments, each with its headers and checksum
  *               --sendmsg, UDP_SEGMENT--> socket
  *     in:   socket --recvmmsg, UDP_GRO--> train of messages --> checksums verified, neighbours of
  *               one flow joined --writev of headers and payloads where they lie--> TAP
  *
- * One thread, no queue of its own. Only packets that fit into one message on a cable of MTU 1500
+ * No queue of its own. Only packets that fit into one message on a cable of MTU 1500
  * come in, by the MTU of the interface.
  */
 #ifndef _GNU_SOURCE
@@ -31,6 +36,7 @@
 #include <netinet/ip6.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -38,9 +44,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "svc-dataplane/aead.h"
 
 /* Newer than the headers of Debian 12 */
 #define USO_OFFLOADS (0x20 | 0x40) /* TUN_F_USO4, TUN_F_USO6 */
@@ -110,6 +119,8 @@ static struct {
 
 static uint8_t in_bytes[TRAINS][1 << 16];
 static struct ethhdr ethernet = {.h_source = {2, 0, 0, 0, 0, 1}};
+static const uint8_t key[AEAD_KEY_SIZE] = {1};
+static bool seals;
 static int tap, udp;
 
 static void die(const char *what)
@@ -234,7 +245,10 @@ static void out_add(size_t length)
 
 	memcpy(message, head, sizeof(head));
 	memcpy(message + sizeof(head), &out.counter, sizeof(out.counter));
-	memset(message + HEAD + length, 0, TAG);
+	if (seals)
+		aead_seal_packet(key, out.counter, message + HEAD, message + HEAD, length);
+	else
+		memset(message + HEAD + length, 0, TAG);
 	out.counter++;
 	out.n++;
 	out.offset[out.n] = out.offset[out.n - 1] + (uint32_t)(HEAD + length + TAG);
@@ -461,12 +475,21 @@ static bool joined_add(const struct packet *packet)
 	return true;
 }
 
+static bool is_open(uint8_t *message, size_t length)
+{
+	uint64_t counter;
+
+	memcpy(&counter, message + HEAD - sizeof(counter), sizeof(counter));
+	return !seals || aead_open_packet(key, counter, message + HEAD, length - HEAD) == 0;
+}
+
 static void in_message(uint8_t *message, size_t length)
 {
 	struct packet packet;
 	bool verified;
 
-	if (length <= HEAD + TAG || !packet_parse(&packet, message + HEAD, length - HEAD - TAG))
+	if (length <= HEAD + TAG || !is_open(message, length) ||
+	    !packet_parse(&packet, message + HEAD, length - HEAD - TAG))
 		return;
 	verified = packet.payload && fold(sum_l4(&packet)) == 0xffff;
 	if (joined.n && verified && joined_add(&packet))
@@ -551,25 +574,53 @@ static void open_socket(const char *port, const char *address, const char *peer_
 	setsockopt(udp, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 }
 
-int main(int argc, char **argv)
+static int watch(int epoll, int fd)
 {
-	struct epoll_event event = {.events = EPOLLIN}, ready;
+	struct epoll_event event = {.events = EPOLLIN};
+
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static _Noreturn void carry(bool outwards, bool inwards)
+{
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event ready;
 
-	if (argc != 5)
-		return 2;
-	open_tap(argv[1]);
-	open_socket(argv[2], argv[3], argv[4]);
-	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, tap, &event) < 0 ||
-	    epoll_ctl(epoll, EPOLL_CTL_ADD, udp, &event) < 0)
+	if (epoll < 0 || (outwards && watch(epoll, tap) < 0) || (inwards && watch(epoll, udp) < 0))
 		die("epoll");
-	printf("ready\n");
-	fflush(stdout);
 	for (;;) {
-		bool took = from_socket();
+		bool took = inwards && from_socket();
 
-		took |= from_tap();
+		took |= outwards && from_tap();
 		if (!took)
 			epoll_wait(epoll, &ready, 1, -1);
 	}
+}
+
+int main(int argc, char **argv)
+{
+	bool two = false;
+
+	for (int option; (option = getopt(argc, argv, "s2")) >= 0;) {
+		if (option == '?')
+			return 2;
+		seals |= option == 's';
+		two |= option == '2';
+	}
+	argv += optind;
+	if (argc - optind != 4)
+		return 2;
+	if (aead_init() < 0)
+		die("libsodium");
+	open_tap(argv[0]);
+	open_socket(argv[1], argv[2], argv[3]);
+	printf("ready\n");
+	fflush(stdout);
+	if (!two)
+		carry(true, true);
+	if (fork() == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		carry(false, true);
+	}
+	carry(true, false);
 }

@@ -61,13 +61,25 @@ class Program(Side):
 
 class Plain(Program):
     """plain.c: the same packets and system calls, nothing encrypted."""
+    options = []
 
     def arguments(self):
-        return [os.path.join(build_dir(), "tests", "plain"), self.interface, PORT, self.other.outer[4], PORT]
+        return [os.path.join(build_dir(), "tests", "plain"), *self.options, self.interface, PORT, self.other.outer[4],
+                PORT]
 
     def set_up(self, *_, **__):
         self.netns.ip(f"link set {self.interface} arp off")
         super().set_up()
+
+
+class Sealed(Plain):
+    """The same, and every packet sealed with the cipher of ours."""
+    options = ["-s"]
+
+
+class SealedTwo(Plain):
+    """The same again, with a thread of control for each direction."""
+    options = ["-s", "-2"]
 
 
 class Nebula(Program):
@@ -137,7 +149,8 @@ class OpenVpn(Program):
                 "--verb", 1, *self.settings]
 
 
-KINDS = {"ours": Ours, "wireguard-go": WireguardGo, "nebula": Nebula, "openvpn": OpenVpn, "plain": Plain}
+KINDS = {"ours": Ours, "wireguard-go": WireguardGo, "nebula": Nebula, "openvpn": OpenVpn, "plain": Plain,
+         "sealed": Sealed, "sealed-two": SealedTwo}
 
 
 def open_tunnel(name):
