@@ -11,14 +11,12 @@
 #include <unistd.h>
 
 #include "svc-dataplane/header.h"
+#include "svc-dataplane/vnet.h"
 
 /* Newer than the headers of Debian 12: USO came with Linux 6.2. */
 #ifndef TUN_F_USO4
 #define TUN_F_USO4 0x20
 #define TUN_F_USO6 0x40
-#endif
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5
 #endif
 
 struct frame_head {
@@ -93,26 +91,6 @@ int device_set_offloads(struct device *device, bool tso, bool uso)
 
 /* ---- from the kernel */
 
-static bool read_offload(const struct frame_head *head, struct split_offload *offload)
-{
-	struct virtio_net_hdr vnet = head->vnet;
-
-	*offload = (struct split_offload){
-		.checksum = vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		.start = (uint16_t)(vnet.csum_start - sizeof(struct ether_header)),
-		.offset = vnet.csum_offset,
-		.segment = vnet.gso_size,
-	};
-	switch (vnet.gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
-	case VIRTIO_NET_HDR_GSO_NONE: return true;
-	case VIRTIO_NET_HDR_GSO_TCPV4:
-	case VIRTIO_NET_HDR_GSO_TCPV6: offload->kind = SPLIT_TCP; break;
-	case VIRTIO_NET_HDR_GSO_UDP_L4: offload->kind = SPLIT_UDP; break;
-	default: return false;
-	}
-	return offload->checksum;
-}
-
 ssize_t device_read(struct device *device, uint8_t *packet, struct split_offload *offload)
 {
 	struct frame_head head;
@@ -121,13 +99,15 @@ ssize_t device_read(struct device *device, uint8_t *packet, struct split_offload
 		{.iov_base = packet, .iov_len = DEVICE_PACKET_MAX},
 	};
 	ssize_t got = readv(device->fd, parts, 2);
+	struct virtio_net_hdr vnet;
 	uint16_t type;
 
 	if (got < 0)
 		return errno == EINTR || errno == EWOULDBLOCK ? -EAGAIN : -errno;
 	if (got == 0)
 		return -ENODEV;
-	if ((size_t)got <= sizeof(head) || !read_offload(&head, offload))
+	vnet = head.vnet;
+	if ((size_t)got <= sizeof(head) || !vnet_read(&vnet, sizeof(head.ether), offload))
 		return 0;
 	type = ntohs(head.ether.ether_type);
 	if (!(type == ETHERTYPE_IP && packet[0] >> 4 == 4) &&
@@ -164,24 +144,6 @@ static void destination_ipv6(const struct device *device, const uint8_t ip[16], 
 	}
 }
 
-static struct virtio_net_hdr vnet_of(const struct split_offload *offload, bool ipv4)
-{
-	struct virtio_net_hdr vnet = {0};
-
-	if (offload->kind == SPLIT_NONE)
-		return vnet;
-	vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-	vnet.csum_start = (uint16_t)(sizeof(struct ether_header) + offload->start);
-	vnet.csum_offset = offload->offset;
-	vnet.gso_size = offload->segment;
-	vnet.hdr_len = (uint16_t)(sizeof(struct ether_header) + offload->header);
-	if (offload->kind == SPLIT_UDP)
-		vnet.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
-	else
-		vnet.gso_type = ipv4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
-	return vnet;
-}
-
 /* A coalesce_write. */
 static void write_frame(void *data, const struct split_offload *offload, struct iovec *parts,
 			size_t n)
@@ -191,7 +153,7 @@ static void write_frame(void *data, const struct split_offload *offload, struct 
 	bool ipv4 = packet[0] >> 4 == 4;
 	struct frame_head head = {0};
 
-	head.vnet = vnet_of(offload, ipv4);
+	head.vnet = vnet_of(offload, sizeof(head.ether), ipv4);
 	if (ipv4) {
 		head.ether.ether_type = htons(ETHERTYPE_IP);
 		destination_ipv4(device, packet + IPV4_DESTINATION, head.ether.ether_dhost);
