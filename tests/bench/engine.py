@@ -37,6 +37,8 @@ FIRST_GUESS = 80_000            # packets a second, where a search begins
 
 EVERYONE = tuple(KINDS)
 PRODUCTS = ("ours", "wireguard-go", "nebula", "openvpn")
+SEALED = ("sealed", "sealed-two")
+ASKED_FOR = "sealed-two"        # measured only when it is named
 WIREGUARD = ("ours", "wireguard-go")
 
 
@@ -131,13 +133,13 @@ def rss_peak_mb(_, pair):
 
 MEASUREMENTS = {
     tcp_x1: (EVERYONE, ("tcp_x1", "cpu_s_per_gbit")),
-    tcp_x4: (EVERYONE, ("tcp_x4",)),
-    tcp_reverse: (EVERYONE, ("tcp_reverse",)),
+    tcp_x4: ((*PRODUCTS, "plain"), ("tcp_x4",)),
+    tcp_reverse: ((*PRODUCTS, "plain"), ("tcp_reverse",)),
     tcp_x1_no_uso: (WIREGUARD, ("tcp_x1_no_uso",)),
     udp_200B_pps: (PRODUCTS, ("udp_200B_pps",)),
     udp_1400B_gbps: (WIREGUARD, ("udp_1400B_gbps",)),
-    rtt: (EVERYONE, ("rtt_p50", "rtt_p99", "rtt_p999")),
-    rtt_p99_beside_bulk: (EVERYONE, ("rtt_p99_beside_bulk", "lost_beside_bulk")),
+    rtt: (PRODUCTS + SEALED, ("rtt_p50", "rtt_p99", "rtt_p999")),
+    rtt_p99_beside_bulk: (PRODUCTS + SEALED, ("rtt_p99_beside_bulk", "lost_beside_bulk")),
     rss_peak_mb: (WIREGUARD, ("rss_peak_mb",)),
 }
 IDLE = ("rss_idle_50_peers_mb", "wakeups_idle_per_s")
@@ -208,6 +210,8 @@ def say(what):
 def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     tunnels = chosen("LANRAGE_BENCH_TUNNELS", {name: (name,) for name in KINDS})
+    if not os.environ.get("LANRAGE_BENCH_TUNNELS"):
+        tunnels.remove(ASKED_FOR)
     names = {measurement: (measurement.__name__, *names) for measurement, (_, names) in MEASUREMENTS.items()}
     measurements = chosen("LANRAGE_BENCH_ROWS", {**names, idle: ("idle", *IDLE)})
     netns.sweep()
