@@ -72,6 +72,26 @@ void handle_system_history(const struct request *request, struct reply *reply)
 	free(ask.answer);
 }
 
+/* ---- LAN discovery */
+
+/* The data plane counts, and nobody keeps a history of it. */
+void handle_metrics_lan(const struct request *request, struct reply *reply)
+{
+	struct gather_ask ask = question(DATAPLANE_GET_STATE);
+	struct dataplane_state state;
+
+	ask.to = SERVICE_DATAPLANE;
+	if (!ask_one(request, reply, &ask, NULL, 0))
+		return;
+	if (dataplane_state_decode(&state, ask.answer, ask.answer_length) == 0) {
+		reply_json(reply, 200, view_lan(&state));
+		dataplane_state_clear(&state);
+	} else {
+		ask_malformed(&ask, reply);
+	}
+	free(ask.answer);
+}
+
 /* ---- the peers */
 
 /* False with the reply made. */

@@ -32,6 +32,7 @@ void handle_logs(const struct request *request, struct reply *reply);
 /* handle_metrics.c */
 void handle_system(const struct request *request, struct reply *reply);
 void handle_system_history(const struct request *request, struct reply *reply);
+void handle_metrics_lan(const struct request *request, struct reply *reply);
 void handle_metrics_peers(const struct request *request, struct reply *reply);
 void handle_metrics_peer(const struct request *request, struct reply *reply);
 /* handle_servers.c */

@@ -85,6 +85,7 @@ const struct route routes[] = {
 	{"GET", "/api/v1/logs/*", handle_logs, NULL, lines_parameter},
 	{"GET", "/api/v1/metrics/system", handle_system, NULL, NULL},
 	{"GET", "/api/v1/metrics/system/history", handle_system_history, NULL, seconds_parameter},
+	{"GET", "/api/v1/metrics/lan", handle_metrics_lan, NULL, NULL},
 	{"GET", "/api/v1/metrics/peers", handle_metrics_peers, NULL, NULL},
 	{"GET", "/api/v1/metrics/peers/*", handle_metrics_peer, NULL, seconds_parameter},
 	{"GET", "/api/v1/servers", handle_servers, NULL, servers_parameters},

@@ -1,4 +1,4 @@
-/* view_system.c - this machine: processors, memory, network interfaces. */
+/* view_system.c - this machine: processors, memory, network interfaces, packets to everybody. */
 #include "svc-api/view.h"
 
 static json_t *view_traffic(const struct metrics_interface *interface)
@@ -31,4 +31,19 @@ json_t *view_system_history(const struct metrics_system_history *history, uint64
 	for (size_t i = 0; i < history->n_samples; i++)
 		json_array_append_new(json, view_system(&history->samples[i], wall_us));
 	return json;
+}
+
+json_t *view_lan(const struct dataplane_state *state)
+{
+	const struct dataplane_lan_counters *counters = &state->lan_counters;
+
+	return json_pack("{s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "discovery",
+			 (state->lan & DATAPLANE_LAN_DISCOVERY) != 0, "mdns",
+			 (state->lan & DATAPLANE_LAN_MDNS) != 0, "ssdp",
+			 (state->lan & DATAPLANE_LAN_SSDP) != 0, "sent", view_count(counters->sent),
+			 "same", view_count(counters->same), "refused",
+			 view_count(counters->refused), "capped", view_count(counters->capped),
+			 "received", view_count(counters->received), "refused_received",
+			 view_count(counters->refused_received), "capped_received",
+			 view_count(counters->capped_received));
 }

@@ -59,6 +59,7 @@ static ssize_t handover_encode_dataplane(struct control *control,
 	}
 	desired.doubling = settings_doubling(&control->settings);
 	desired.offloads_off = settings_offloads_off(&control->settings);
+	desired.lan = settings_lan(&control->settings);
 	if (length == 0)
 		length = dataplane_party_encode(&desired, bytes);
 	dataplane_party_clear(&desired);

@@ -73,6 +73,12 @@ static void default_on(const struct config *config, char value[CONTROL_SETTING_M
 	strcpy(value, "on");
 }
 
+static void default_off(const struct config *config, char value[CONTROL_SETTING_MAX])
+{
+	(void)config;
+	strcpy(value, "off");
+}
+
 static void default_ttl(const struct config *config, char value[CONTROL_SETTING_MAX])
 {
 	(void)config;
@@ -117,6 +123,11 @@ static const struct setting {
 	{SETTING_GSO, "send encrypted packets in batches: on, or off if a network card fails",
 	 check_switch, default_on},
 	{SETTING_GRO, "receive encrypted packets in batches: on or off", check_switch, default_on},
+	{SETTING_LAN, "games find each other as on a LAN: on or off", check_switch, default_on},
+	{SETTING_MDNS, "let mDNS through to the party as well: on or off", check_switch,
+	 default_off},
+	{SETTING_SSDP, "let SSDP (UPnP) through to the party as well: on or off", check_switch,
+	 default_off},
 };
 #define KNOWN (sizeof(known) / sizeof(known[0]))
 
@@ -163,6 +174,13 @@ unsigned settings_offloads_off(const struct settings *settings)
 	       (is_off(settings, SETTING_USO) ? DATAPLANE_OFFLOAD_USO : 0u) |
 	       (is_off(settings, SETTING_GSO) ? DATAPLANE_OFFLOAD_GSO : 0u) |
 	       (is_off(settings, SETTING_GRO) ? DATAPLANE_OFFLOAD_GRO : 0u);
+}
+
+unsigned settings_lan(const struct settings *settings)
+{
+	return (is_off(settings, SETTING_LAN) ? 0u : DATAPLANE_LAN_DISCOVERY) |
+	       (is_off(settings, SETTING_MDNS) ? 0u : DATAPLANE_LAN_MDNS) |
+	       (is_off(settings, SETTING_SSDP) ? 0u : DATAPLANE_LAN_SSDP);
 }
 
 int settings_set(const struct settings *settings, const char *key, const char *value,

@@ -21,6 +21,9 @@
 #define SETTING_USO	   "offload_uso"
 #define SETTING_GSO	   "offload_gso"
 #define SETTING_GRO	   "offload_gro"
+#define SETTING_LAN	   "lan.discovery" /* likewise; games find each other */
+#define SETTING_MDNS	   "lan.mdns"
+#define SETTING_SSDP	   "lan.ssdp"
 
 struct settings {
 	struct database *database;   /* borrowed */
@@ -39,6 +42,8 @@ int settings_list(const struct settings *settings, struct control_settings *list
 enum dataplane_doubling settings_doubling(const struct settings *settings);
 /* The offloads that are switched off (enum dataplane_offload). */
 unsigned settings_offloads_off(const struct settings *settings);
+/* What of LAN discovery is on (enum dataplane_lan). */
+unsigned settings_lan(const struct settings *settings);
 /* `90`, `90s`, `15m`, `2h`, `7d` in seconds; -EINVAL. */
 int settings_parse_duration(const char *text, uint32_t *seconds);
 

@@ -23,13 +23,19 @@ static void refill(struct bucket *bucket, struct bucket_limit limit, uint64_t no
 	bucket->updated_us = now_us;
 }
 
-bool bucket_take(struct bucket *bucket, struct bucket_limit limit, uint64_t now_us)
+bool bucket_take_several(struct bucket *bucket, struct bucket_limit limit, uint64_t now_us,
+			 uint32_t tokens)
 {
 	refill(bucket, limit, now_us);
-	if (bucket->millionths < TOKEN)
+	if (bucket->millionths < tokens * TOKEN)
 		return false;
-	bucket->millionths -= TOKEN;
+	bucket->millionths -= tokens * TOKEN;
 	return true;
+}
+
+bool bucket_take(struct bucket *bucket, struct bucket_limit limit, uint64_t now_us)
+{
+	return bucket_take_several(bucket, limit, now_us, 1);
 }
 
 uint64_t bucket_wait_us(struct bucket *bucket, struct bucket_limit limit, uint64_t now_us)

@@ -22,6 +22,9 @@ struct bucket_limit {
 void bucket_fill(struct bucket *bucket, struct bucket_limit limit, uint64_t now_us);
 /* Takes one token; false when there is none. */
 bool bucket_take(struct bucket *bucket, struct bucket_limit limit, uint64_t now_us);
+/* All of them, or none. */
+bool bucket_take_several(struct bucket *bucket, struct bucket_limit limit, uint64_t now_us,
+			 uint32_t tokens);
 /* Microseconds until a token is there; 0: now. */
 uint64_t bucket_wait_us(struct bucket *bucket, struct bucket_limit limit, uint64_t now_us);
 

@@ -112,6 +112,26 @@ void checksum_set_ipv4(uint8_t *packet)
 	memcpy(packet + IPV4_CHECKSUM, &sum, sizeof(sum));
 }
 
+void checksum_adjust(uint8_t *stored, const void *before, const void *after, size_t length,
+		     bool udp, bool begun)
+{
+	uint16_t sum;
+	uint64_t total;
+
+	memcpy(&sum, stored, sizeof(sum));
+	if (udp && sum == 0 && !begun)
+		return;
+	total = begun ? sum : (uint16_t)~sum;
+	/* what is taken away is added in its complement */
+	total += 0xffffu - checksum_fold(checksum_add(0, before, length));
+	sum = checksum_fold(checksum_add(total, after, length));
+	if (!begun)
+		sum = (uint16_t)~sum;
+	if (udp && sum == 0 && !begun)
+		sum = UINT16_MAX;
+	memcpy(stored, &sum, sizeof(sum));
+}
+
 void checksum_set_length(uint8_t *packet, size_t length)
 {
 	if (packet[0] >> 4 == 6) {

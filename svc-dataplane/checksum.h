@@ -7,6 +7,7 @@
 #ifndef LANRAGE_DATAPLANE_CHECKSUM_H
 #define LANRAGE_DATAPLANE_CHECKSUM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,10 @@ uint64_t checksum_add(uint64_t sum, const void *bytes, size_t length);
 uint64_t checksum_add_be16(uint64_t sum, uint16_t value);
 /* To 16 bits, not complemented. A packet with a right checksum in it sums up to 0xffff. */
 uint16_t checksum_fold(uint64_t sum);
+/* A stored checksum (RFC 1624) for length bytes, of an even number and at an even place, that
+ * become others. udp: one that is 0 is none and stays. begun: it is a sum, not complemented yet. */
+void checksum_adjust(uint8_t *stored, const void *before, const void *after, size_t length,
+		     bool udp, bool begun);
 /* The length of a whole IP packet into its header, and for IPv4 the header's checksum. */
 void checksum_set_length(uint8_t *packet, size_t length);
 /* The checksum of an IPv4 header. */

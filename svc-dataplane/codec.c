@@ -457,6 +457,7 @@ ssize_t dataplane_party_encode(const struct dataplane_party *party, uint8_t **by
 	message.number = party->number;
 	message.doubling = party->doubling;
 	message.offloads_off = party->offloads_off;
+	message.lan = party->lan;
 	message.n_members = party->n_members;
 	message.members = arena_array(&arena, party->n_members, sizeof(*message.members));
 	for (size_t i = 0; i < party->n_members && !arena.failed; i++)
@@ -489,9 +490,11 @@ static bool party_head_in(struct dataplane_party *party, const Lanrage__Dataplan
 {
 	revision_in(&party->revision, in->revision);
 	party->up = in->up;
-	if (in->doubling >= DATAPLANE_DOUBLINGS || in->offloads_off & ~(unsigned)DATAPLANE_OFFLOADS)
+	if (in->doubling >= DATAPLANE_DOUBLINGS ||
+	    in->offloads_off & ~(unsigned)DATAPLANE_OFFLOADS || in->lan & ~(unsigned)DATAPLANE_LANS)
 		return false;
 	party->offloads_off = in->offloads_off;
+	party->lan = in->lan;
 	party->doubling = (enum dataplane_doubling)in->doubling;
 	if (!in->up && !in->address && in->n_members == 0)
 		return in->scope.len == 0 ||
@@ -793,6 +796,40 @@ static Lanrage__Dataplane__RelayState *relay_status_out(struct arena *arena,
 	return out;
 }
 
+static Lanrage__Dataplane__LanCounters *
+lan_counters_out(struct arena *arena, const struct dataplane_lan_counters *counters)
+{
+	Lanrage__Dataplane__LanCounters *out = arena_take(arena, sizeof(*out));
+
+	if (!out)
+		return NULL;
+	lanrage__dataplane__lan_counters__init(out);
+	out->sent = counters->sent;
+	out->same = counters->same;
+	out->refused = counters->refused;
+	out->capped = counters->capped;
+	out->received = counters->received;
+	out->refused_received = counters->refused_received;
+	out->capped_received = counters->capped_received;
+	return out;
+}
+
+static void lan_counters_in(struct dataplane_lan_counters *counters,
+			    const Lanrage__Dataplane__LanCounters *in)
+{
+	if (!in)
+		return;
+	*counters = (struct dataplane_lan_counters){
+		.sent = in->sent,
+		.same = in->same,
+		.refused = in->refused,
+		.capped = in->capped,
+		.received = in->received,
+		.refused_received = in->refused_received,
+		.capped_received = in->capped_received,
+	};
+}
+
 static void state_head_out(struct arena *arena, Lanrage__Dataplane__State *message,
 			   const struct dataplane_state *state)
 {
@@ -811,6 +848,8 @@ static void state_head_out(struct arena *arena, Lanrage__Dataplane__State *messa
 	message->offloads = state->offloads;
 	message->cipher = text_out(state->cipher);
 	message->cipher_ns = state->cipher_ns;
+	message->lan = state->lan;
+	message->lan_counters = lan_counters_out(arena, &state->lan_counters);
 	message->n_reflexive = state->n_reflexive;
 	message->reflexive = addresses_out(arena, state->reflexive, state->n_reflexive);
 }
@@ -904,11 +943,13 @@ static bool state_head_in(struct dataplane_state *state, const Lanrage__Dataplan
 	    !text_in(state->interface_reason, sizeof(state->interface_reason),
 		     in->interface_reason) ||
 	    in->port_ipv4 > UINT16_MAX || in->port_ipv6 > UINT16_MAX ||
-	    in->offloads & ~(unsigned)DATAPLANE_OFFLOADS ||
+	    in->offloads & ~(unsigned)DATAPLANE_OFFLOADS || in->lan & ~(unsigned)DATAPLANE_LANS ||
 	    !text_in(state->cipher, sizeof(state->cipher), in->cipher))
 		return false;
 	state->offloads = in->offloads;
 	state->cipher_ns = in->cipher_ns;
+	state->lan = in->lan;
+	lan_counters_in(&state->lan_counters, in->lan_counters);
 	state->interface_state = (enum dataplane_interface_state)in->interface_state;
 	state->port_ipv4 = (uint16_t)in->port_ipv4;
 	state->port_ipv6 = (uint16_t)in->port_ipv6;

@@ -129,6 +129,14 @@ enum dataplane_offload {
 	DATAPLANE_OFFLOADS = (1 << 4) - 1,
 };
 
+/* Which of what local programs say to everybody reaches the members (lan.h); bits. */
+enum dataplane_lan {
+	DATAPLANE_LAN_DISCOVERY = 1 << 0, /* without it nothing does */
+	DATAPLANE_LAN_MDNS = 1 << 1,	  /* mDNS and LLMNR too */
+	DATAPLANE_LAN_SSDP = 1 << 2,
+	DATAPLANE_LANS = (1 << 3) - 1,
+};
+
 /* What control wants: the interface and who is in the party (without oneself). */
 struct dataplane_party {
 	struct dataplane_revision revision;
@@ -139,6 +147,7 @@ struct dataplane_party {
 	uint16_t number;		     /* own */
 	enum dataplane_doubling doubling;
 	unsigned offloads_off; /* enum dataplane_offload: not to be used */
+	unsigned lan;	       /* enum dataplane_lan */
 	size_t n_members;
 	struct dataplane_member *members;
 };
@@ -249,6 +258,17 @@ enum dataplane_interface_state {
 	DATAPLANE_INTERFACE_STATES,
 };
 
+/* Packets to everybody, since the process started. */
+struct dataplane_lan_counters {
+	uint64_t sent;		   /* handed to the members: each once, however many they are */
+	uint64_t same;		   /* left by a second interface, too */
+	uint64_t refused;	   /* of a kind that stays at home */
+	uint64_t capped;	   /* beyond the limits */
+	uint64_t received;	   /* from members, delivered */
+	uint64_t refused_received; /* of a kind that should have stayed at home */
+	uint64_t capped_received;
+};
+
 struct dataplane_state {
 	uint64_t instance; /* of the process: another one counts bytes and path changes from 0 */
 	struct dataplane_revision party; /* in force; zero: none yet */
@@ -264,6 +284,8 @@ struct dataplane_state {
 	unsigned offloads;  /* in use */
 	char cipher[32];    /* the library that seals packets, and its kind; empty: unknown */
 	uint32_t cipher_ns; /* for a packet of 1420 bytes, measured at the start */
+	unsigned lan;	    /* enum dataplane_lan in force */
+	struct dataplane_lan_counters lan_counters;
 	size_t n_peers;
 	struct dataplane_peer *peers;
 	size_t n_relays;

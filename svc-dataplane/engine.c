@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "svc-dataplane/engine_private.h"
+#include "svc-dataplane/fragment.h"
 
 #define SWEEP_US (2 * CLOCK_SECOND)
 
@@ -158,8 +159,38 @@ void engine_transmit(struct engine *engine, uint64_t now_us, uint8_t *packet, si
 
 	if (peer && split_begin(&split, offload, packet, length) == 0)
 		peer_transmit(peer, engine_clock(engine, now_us), &split);
-	/* else: broadcast and multicast belong to LAN discovery, which is to take them here; what
-	 * is left is for nobody in the party. */
+	/* else: it is for nobody in the party */
+}
+
+static void transmit_to_members(struct engine *engine, uint64_t now_us, uint8_t *packet,
+				size_t length)
+{
+	static const struct split_offload whole = {.kind = SPLIT_NONE};
+	struct split split;
+
+	for (size_t i = 0; i < engine->peers.count; i++) {
+		struct peer *peer = engine->peers.list[i];
+
+		if (peer->member && peer->state == DATAPLANE_PEER_CONNECTED &&
+		    split_begin(&split, &whole, packet, length) == 0)
+			peer_transmit(peer, now_us, &split);
+	}
+}
+
+void engine_transmit_all(struct engine *engine, uint64_t now_us, const uint8_t *packet,
+			 size_t length)
+{
+	uint8_t part[ENGINE_MTU + ENGINE_TAILROOM];
+	struct fragment fragment;
+
+	now_us = engine_clock(engine, now_us);
+	if (length <= ENGINE_MTU) {
+		memcpy(part, packet, length);
+		transmit_to_members(engine, now_us, part, length);
+	} else if (fragment_begin(&fragment, packet, length) == 0) {
+		while ((length = fragment_next(&fragment, ENGINE_MTU, part)) > 0)
+			transmit_to_members(engine, now_us, part, length);
+	}
 }
 
 int engine_probe(struct engine *engine, uint64_t now_us, const uint8_t key[DATAPLANE_KEY_SIZE],

@@ -79,6 +79,10 @@ void engine_receive(struct engine *engine, uint64_t now_us, const struct addr *f
  * are ENGINE_TAILROOM bytes behind it. */
 void engine_transmit(struct engine *engine, uint64_t now_us, uint8_t *packet, size_t length,
 		     const struct split_offload *offload);
+/* An inner IPv4 packet for everybody (lan.h): to each member that is connected, in fragments where
+ * it is too long. */
+void engine_transmit_all(struct engine *engine, uint64_t now_us, const uint8_t *packet,
+			 size_t length);
 /* Runs due timers; time never goes back inside the engine, so the clock of a whole batch will do.
  * Returns when it wants to be called next (CLOCK_NEVER: no timer). */
 uint64_t engine_poll(struct engine *engine, uint64_t now_us);

@@ -266,8 +266,11 @@ struct routes {
 	struct addr_prefix party; /* none: no check for overlap */
 	struct addr_prefix other; /* an overlapping route of another interface */
 	bool collides;
+	bool anywhere; /* there is a default route, by another interface */
 	size_t n;
-	struct addr list[ROUTES_MAX]; /* ours to single members */
+	struct addr_prefix list[ROUTES_MAX]; /* ours, but the one to the whole prefix */
+	size_t n_wanted;
+	struct addr_prefix wanted[DATAPLANE_MEMBERS_MAX + 2];
 };
 
 static void routes_reset(void *data)
@@ -276,6 +279,7 @@ static void routes_reset(void *data)
 
 	found->n = 0;
 	found->collides = false;
+	found->anywhere = false;
 }
 
 static bool overlap(const struct addr_prefix *a, const struct addr_prefix *b)
@@ -296,9 +300,10 @@ static int routes_each(const struct nlmsghdr *message, void *data)
 	(void)mnl_attr_parse(message, sizeof(*info), keep_attribute, table);
 	to.addr = attribute_addr(table[RTA_DST]);
 	if (attribute_u32(table[RTA_OIF]) == found->index) {
-		if (info->rtm_protocol == DATAPLANE_ROUTE_PROTOCOL && to.length == 32 &&
-		    found->n < ROUTES_MAX)
-			found->list[found->n++] = to.addr;
+		if (info->rtm_protocol == DATAPLANE_ROUTE_PROTOCOL && found->n < ROUTES_MAX)
+			found->list[found->n++] = to;
+	} else if (to.length == 0) {
+		found->anywhere |= info->rtm_type == RTN_UNICAST;
 	} else if (to.length >= DEFAULT_BELOW && !addr_is_none(&found->party.addr) &&
 		   overlap(&to, &found->party)) {
 		found->collides = true;
@@ -307,7 +312,7 @@ static int routes_each(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-static int put_route(struct link *link, uint16_t type, const struct addr *to,
+static int put_route(struct link *link, uint16_t type, const struct addr_prefix *to,
 		     const struct addr *from)
 {
 	int flags = type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_REPLACE : 0;
@@ -315,12 +320,12 @@ static int put_route(struct link *link, uint16_t type, const struct addr *to,
 	struct rtmsg *info = mnl_nlmsg_put_extra_header(message, sizeof(*info));
 
 	info->rtm_family = AF_INET;
-	info->rtm_dst_len = 32;
+	info->rtm_dst_len = to->length;
 	info->rtm_table = RT_TABLE_MAIN;
 	info->rtm_protocol = DATAPLANE_ROUTE_PROTOCOL;
 	info->rtm_scope = RT_SCOPE_LINK;
 	info->rtm_type = RTN_UNICAST;
-	mnl_attr_put(message, RTA_DST, 4, to->ip);
+	mnl_attr_put(message, RTA_DST, 4, to->addr.ip);
 	mnl_attr_put_u32(message, RTA_OIF, link->index);
 	mnl_attr_put_u32(message, RTA_PRIORITY, ROUTE_METRIC);
 	if (from)
@@ -328,29 +333,45 @@ static int put_route(struct link *link, uint16_t type, const struct addr *to,
 	return change(link, message);
 }
 
-static bool is_member(const struct dataplane_party *party, const struct addr *address)
+/* Where no route leads to everybody, the kernel refuses to send there at all. */
+static void want_everybody(struct routes *routes)
 {
-	for (size_t i = 0; i < party->n_members; i++) {
-		if (addr_equal_ip(&party->members[i].address, address))
+	routes->wanted[routes->n_wanted++] = (struct addr_prefix){addr_ipv4(UINT32_MAX, 0), 32};
+	routes->wanted[routes->n_wanted++] = (struct addr_prefix){addr_ipv4(0xe0000000u, 0), 4};
+}
+
+static void want_routes(struct routes *routes, const struct dataplane_party *party)
+{
+	for (size_t i = 0; routes->collides && i < party->n_members; i++)
+		routes->wanted[routes->n_wanted++] =
+			(struct addr_prefix){party->members[i].address, 32};
+	if (party->lan & DATAPLANE_LAN_DISCOVERY && !routes->anywhere)
+		want_everybody(routes);
+}
+
+static bool is_wanted(const struct routes *routes, const struct addr_prefix *to)
+{
+	for (size_t i = 0; i < routes->n_wanted; i++) {
+		if (routes->wanted[i].length == to->length &&
+		    addr_equal_ip(&routes->wanted[i].addr, &to->addr))
 			return true;
 	}
 	return false;
 }
 
-/* Leaves exactly one route for each member when single, none when not (party may be NULL then). */
-static int set_routes(struct link *link, const struct routes *found, bool single,
-		      const struct dataplane_party *party)
+/* Leaves exactly those wanted. from: the address of packets that go there. */
+static int set_routes(struct link *link, const struct routes *routes, const struct addr *from)
 {
 	int result = 0;
 
-	for (size_t i = 0; i < found->n && result == 0; i++) {
-		if (!single || !is_member(party, &found->list[i]))
-			result = put_route(link, RTM_DELROUTE, &found->list[i], NULL);
+	for (size_t i = 0; i < routes->n && result == 0; i++) {
+		if (!is_wanted(routes, &routes->list[i]))
+			result = put_route(link, RTM_DELROUTE, &routes->list[i], NULL);
 		if (result == -ESRCH) /* it went with the address */
 			result = 0;
 	}
-	for (size_t i = 0; single && i < party->n_members && result == 0; i++)
-		result = put_route(link, RTM_NEWROUTE, &party->members[i].address, &party->address);
+	for (size_t i = 0; i < routes->n_wanted && result == 0; i++)
+		result = put_route(link, RTM_NEWROUTE, &routes->wanted[i], from);
 	return result;
 }
 
@@ -410,7 +431,8 @@ static int apply(struct link *link, const struct dataplane_party *party, struct 
 	if (result < 0)
 		return result;
 	*step = "set the routes to members";
-	return set_routes(link, found, found->collides, party);
+	want_routes(found, party);
+	return set_routes(link, found, &party->address);
 }
 
 int interface_apply(const char *name, const struct dataplane_party *party, bool *collides,
@@ -450,7 +472,7 @@ int interface_clear(const char *name, struct error *error)
 	if (result == 0) {
 		result = find_routes(&link, found);
 		if (result == 0)
-			result = set_routes(&link, found, false, NULL);
+			result = set_routes(&link, found, NULL);
 		if (result == 0)
 			result = set_address(&link, NULL);
 		if (result == 0)

@@ -6,7 +6,9 @@
  *
  * The interface always carries the party's whole prefix, so masks and broadcasts are everybody's.
  * Where another route of the machine overlaps that prefix, the route to the whole prefix is left
- * out and each member gets one of its own.
+ * out and each member gets one of its own. Where the machine has no default route, and LAN
+ * discovery is on, 255.255.255.255 and multicast go to this interface; the kernel would refuse
+ * them.
  *
  * Synchronous, on the service thread; each call opens its own netlink socket. Functions return 0 or
  * a negative errno with words.

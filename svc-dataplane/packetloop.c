@@ -14,6 +14,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "svc-dataplane/backlog.h"
+#include "svc-dataplane/capture.h"
 
 /* What one turn takes from the device at most, of all packets and of large ones, and how much of
  * the backlog it sends; a turn must stay short. */
@@ -21,6 +22,7 @@
 #define DEVICE_LARGE  8
 #define BACKLOG_BATCH 2
 #define STUN_BATCH    16
+#define CAPTURE_BATCH 16
 
 _Static_assert(BACKLOG_LENGTH >= DEVICE_PACKET_MAX, "what the device hands out fits");
 _Static_assert(TRAINS_DATAGRAM >= ENGINE_DATAGRAM_MAX, "the room is as large as promised");
@@ -31,6 +33,7 @@ enum source {
 	SOURCE_UDP4,
 	SOURCE_UDP6,
 	SOURCE_STUN,
+	SOURCE_CAPTURE,
 	SOURCE_TIMER,
 	SOURCE_WAKE,
 	SOURCES,
@@ -41,6 +44,8 @@ struct packetloop {
 	struct device *device;
 	struct underlay *underlay;
 	struct stunpipe *stun;
+	struct discovery *discovery;
+	int capture_fd; /* -1: none */
 	void (*wake)(void *data);
 	void (*reserve)(void *data, uint64_t until_s);
 	void *data;
@@ -86,7 +91,7 @@ static void engine_deliver(void *data, uint8_t *packet, size_t length)
 {
 	struct packetloop *loop = data;
 
-	device_write(loop->device, packet, length);
+	discovery_deliver(loop->discovery, loop->now_us, packet, length);
 }
 
 static bool event_is_waiting(const struct packetloop *loop, const struct packetloop_event *event)
@@ -202,8 +207,8 @@ static void give_up(struct packetloop *loop, int fd, const char *name, int code)
 
 static void transmit(struct packetloop *loop, struct backlog_packet *packet)
 {
-	engine_transmit(loop->engine, loop->now_us, packet->bytes, packet->length,
-			&packet->offload);
+	discovery_transmit(loop->discovery, loop->engine, loop->now_us, loop->discovery->interface,
+			   packet->bytes, packet->length, &packet->offload);
 }
 
 /* Empties the device; what is small goes on. */
@@ -242,6 +247,29 @@ static void transmit_backlog(struct packetloop *loop)
 	for (int i = 0; i < BACKLOG_BATCH && (packet = backlog_first(&loop->backlog)); i++) {
 		transmit(loop, packet);
 		backlog_done(&loop->backlog);
+	}
+}
+
+/* In a place of the backlog's, which nobody waits in. */
+static void capture_batch(struct packetloop *loop)
+{
+	struct backlog_packet *packet = backlog_place(&loop->backlog);
+	unsigned interface;
+
+	loop->now_us = clock_now_us();
+	for (int i = 0; i < CAPTURE_BATCH; i++) {
+		ssize_t length = capture_read(loop->capture_fd, packet->bytes, DEVICE_PACKET_MAX,
+					      &packet->offload, &interface);
+
+		if (length == -EAGAIN)
+			return;
+		if (length < 0) {
+			give_up(loop, loop->capture_fd, "the capture", (int)length);
+			return;
+		}
+		if (length > 0)
+			discovery_transmit(loop->discovery, loop->engine, loop->now_us, interface,
+					   packet->bytes, (size_t)length, &packet->offload);
 	}
 }
 
@@ -330,6 +358,7 @@ static bool serve_source(struct packetloop *loop, enum source source, uint32_t r
 	case SOURCE_UDP4: receive_batch(loop, ADDR_IPV4, ready); break;
 	case SOURCE_UDP6: receive_batch(loop, ADDR_IPV6, ready); break;
 	case SOURCE_STUN: stun_batch(loop, ready); break;
+	case SOURCE_CAPTURE: capture_batch(loop); break;
 	case SOURCE_TIMER:
 		clear_counter(loop->timer_fd);
 		loop->armed_us = CLOCK_NEVER;
@@ -423,6 +452,8 @@ int packetloop_new(struct packetloop **out, const struct packetloop_config *conf
 	loop->device = config->device;
 	loop->underlay = config->underlay;
 	loop->stun = config->stun;
+	loop->discovery = config->discovery;
+	loop->capture_fd = -1;
 	loop->wake = config->wake;
 	loop->reserve = config->reserve;
 	loop->data = config->data;
@@ -510,6 +541,16 @@ void packetloop_call(struct packetloop *loop, packetloop_function function, void
 	while (loop->function)
 		pthread_cond_wait(&loop->called, &loop->mutex);
 	pthread_mutex_unlock(&loop->mutex);
+}
+
+void packetloop_set_capture(struct packetloop *loop, int fd)
+{
+	if (fd == loop->capture_fd)
+		return;
+	if (loop->capture_fd >= 0)
+		(void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, loop->capture_fd, NULL);
+	loop->capture_fd = fd;
+	(void)watch(loop, fd, SOURCE_CAPTURE);
 }
 
 int packetloop_take_notes(struct packetloop *loop, uint64_t after, struct dataplane_notes *notes)

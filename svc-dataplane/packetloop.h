@@ -1,4 +1,5 @@
-/* packetloop.h - the packet thread: moves packets between device, underlay, STUN pipe and engine.
+/* packetloop.h - the packet thread: moves packets between device, underlay, capture, STUN pipe and
+ * engine.
  *
  * It is the only thread that touches the engine while it runs. Each turn takes at most one batch
  * from every source that is ready (so none starves another), runs each packet to its end, lets the
@@ -22,6 +23,7 @@
 
 #include "common/error.h"
 #include "svc-dataplane/device.h"
+#include "svc-dataplane/discovery.h"
 #include "svc-dataplane/engine.h"
 #include "svc-dataplane/note.h"
 #include "svc-dataplane/stunpipe.h"
@@ -33,8 +35,9 @@
 struct packetloop;
 
 struct packetloop_config {
-	struct device *device; /* these three are borrowed */
+	struct device *device; /* these four are borrowed */
 	struct underlay *underlay;
+	struct discovery *discovery;
 	struct stunpipe *stun; /* NULL: STUN is dropped */
 	const uint8_t *private_key;
 	uint64_t reserved_s;
@@ -70,6 +73,10 @@ void packetloop_stop(struct packetloop *loop);
 /* From one thread only, that of the service. */
 typedef void (*packetloop_function)(struct engine *engine, uint64_t now_us, void *argument);
 void packetloop_call(struct packetloop *loop, packetloop_function function, void *argument);
+
+/* Reads captured packets (capture.h) from now on from this descriptor, -1: none; borrowed. From
+ * inside a packetloop_call(), or while it does not run. */
+void packetloop_set_capture(struct packetloop *loop, int fd);
 
 /* What members' svc-controls sent; as note_shelf_take(). An event says that there is something. */
 int packetloop_take_notes(struct packetloop *loop, uint64_t after, struct dataplane_notes *notes);

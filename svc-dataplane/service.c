@@ -1,21 +1,26 @@
 #include "svc-dataplane/service.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "svc-dataplane/aead.h"
+#include "svc-dataplane/capture.h"
 #include "svc-dataplane/interface.h"
 #include "svc-dataplane/selftest.h"
+#include "svc-dataplane/sockets.h"
 
 #define STALE_MAX	   4096 /* packets of the process before thrown away at the start */
 #define INTERFACE_RETRY_MS 2000
 #define PATHS_STORE_MS	   1000
+#define GROUPS_SWEEP_MS	   5000
 
 /* ---- the interface ---- */
 
@@ -79,6 +84,129 @@ static void reconcile_interface(void *data)
 			  "");
 }
 
+/* ---- LAN discovery ---- */
+
+struct lan_setting {
+	struct dataplane *dataplane;
+	struct discovery_setting discovery;
+	int capture_fd;
+};
+
+static void set_lan(struct engine *engine, uint64_t now_us, void *argument)
+{
+	struct lan_setting *setting = argument;
+
+	(void)engine;
+	(void)now_us;
+	discovery_set(setting->dataplane->discovery, &setting->discovery);
+	packetloop_set_capture(setting->dataplane->packets, setting->capture_fd);
+}
+
+/* Both may be missing: then only what programs send to the party's interface itself is carried. The
+ * filter of the capture says what the party is, so for another one it is opened anew. */
+static void open_lan(struct dataplane *dataplane, struct lan_setting *setting)
+{
+	const struct lan_config *config = &setting->discovery.lan;
+	/* a card whose network overlaps the party's has neighbours at members' addresses */
+	uint32_t mask = dataplane->interface_collides ? 0 : config->mask;
+	struct error error = {0};
+
+	setting->discovery.card_fd = dataplane->card_fd;
+	if (dataplane->card_fd < 0)
+		setting->discovery.card_fd = capture_open_card();
+	setting->capture_fd = dataplane->capture_fd;
+	if (dataplane->capture_fd >= 0 && dataplane->capture_mask == mask &&
+	    dataplane->capture_network == (config->address & mask))
+		return;
+	dataplane->capture_mask = mask;
+	dataplane->capture_network = config->address & mask;
+	setting->capture_fd =
+		capture_open(dataplane->device.name, config->address & mask, mask, &error);
+	if (setting->capture_fd < 0)
+		log_warning("lan: %s", error.text);
+}
+
+/* The one in use gives way to another, or to none. */
+static void replace(int *fd, int by)
+{
+	if (*fd >= 0 && *fd != by)
+		close(*fd);
+	*fd = by;
+}
+
+static void reconcile_lan(struct dataplane *dataplane)
+{
+	const struct dataplane_party *party = &dataplane->party;
+	struct lan_setting setting = {
+		.dataplane = dataplane, .discovery.card_fd = -1, .capture_fd = -1};
+	struct lan_config *config = &setting.discovery.lan;
+
+	if (party->up && party->lan & DATAPLANE_LAN_DISCOVERY) {
+		config->on = party->lan;
+		config->address = htonl(addr_ipv4_value(&party->address));
+		config->broadcast = interface_broadcast(&party->address, party->prefix_length);
+		config->mask = htonl(~(UINT32_MAX >> party->prefix_length));
+		setting.discovery.n_own = capture_own_addresses(setting.discovery.own, LAN_OWN_MAX);
+		open_lan(dataplane, &setting);
+	} else {
+		groups_clear(&dataplane->groups);
+	}
+	packetloop_call(dataplane->packets, set_lan, &setting);
+	replace(&dataplane->capture_fd, setting.capture_fd);
+	replace(&dataplane->card_fd, setting.discovery.card_fd);
+}
+
+static void sweep_groups(void *data)
+{
+	struct dataplane *dataplane = data;
+
+	if (!groups_sweep(&dataplane->groups))
+		loop_timer_stop(&dataplane->groups_timer);
+}
+
+struct answering {
+	struct dataplane *dataplane;
+	struct discovery_question question;
+	struct binding_answer answer;
+	bool known;
+};
+
+static void give_answer(struct engine *engine, uint64_t now_us, void *argument)
+{
+	struct answering *answering = argument;
+
+	(void)engine;
+	discovery_answered(answering->dataplane->discovery, now_us, &answering->question,
+			   answering->known ? &answering->answer : NULL);
+}
+
+static void look_for_group(struct dataplane *dataplane, uint32_t group)
+{
+	int result = groups_want(&dataplane->groups, group);
+
+	if (result == 0)
+		loop_timer_start(&dataplane->loop, &dataplane->groups_timer, GROUPS_SWEEP_MS,
+				 GROUPS_SWEEP_MS, sweep_groups, dataplane);
+	else if (result != -ESRCH)
+		log_debug("lan: cannot join a group: %s", strerror(-result));
+}
+
+static void answer_questions(struct dataplane *dataplane)
+{
+	struct answering answering = {.dataplane = dataplane};
+	uint32_t own = htonl(addr_ipv4_value(&dataplane->party.address));
+
+	while (discovery_take_question(dataplane->discovery, &answering.question)) {
+		if (answering.question.group)
+			look_for_group(dataplane, answering.question.group);
+		else
+			answering.known = sockets_find(&answering.question.port, own,
+						       dataplane->discovery->interface,
+						       &answering.answer) == 0;
+		packetloop_call(dataplane->packets, give_answer, &answering);
+	}
+}
+
 /* ---- desired state ---- */
 
 struct setting {
@@ -134,7 +262,7 @@ static void set_plan(struct engine *engine, uint64_t now_us, void *argument)
 /* Whether the interface must be looked at again. */
 static bool same_interface(const struct dataplane_party *a, const struct dataplane_party *b)
 {
-	if (a->up != b->up || !addr_equal(&a->address, &b->address) ||
+	if (a->up != b->up || a->lan != b->lan || !addr_equal(&a->address, &b->address) ||
 	    a->prefix_length != b->prefix_length || a->n_members != b->n_members)
 		return false;
 	for (size_t i = 0; i < a->n_members; i++) {
@@ -159,6 +287,7 @@ int service_set_party(struct dataplane *dataplane, struct dataplane_party *party
 	resume_save(&dataplane->resume, KEYSTORE_PARTY, body, length);
 	if (!same || dataplane->interface_state == DATAPLANE_INTERFACE_FAILED)
 		reconcile_interface(dataplane);
+	reconcile_lan(dataplane);
 	return 0;
 }
 
@@ -184,6 +313,7 @@ void service_moved(struct dataplane *dataplane)
 	packetloop_call(dataplane->packets, tell_moved, NULL);
 	if (dataplane->party.up)
 		reconcile_interface(dataplane);
+	reconcile_lan(dataplane);
 }
 
 /* ---- questions ---- */
@@ -200,6 +330,8 @@ static void take_snapshot(struct engine *engine, uint64_t now_us, void *argument
 
 	snapshot->result = engine_state(engine, now_us, snapshot->state);
 	snapshot->state->offloads = offloads_in_use(snapshot->dataplane);
+	snapshot->state->lan = snapshot->dataplane->discovery->lan.config.on;
+	snapshot->state->lan_counters = snapshot->dataplane->discovery->lan.counters;
 }
 
 int service_state(struct dataplane *dataplane, struct dataplane_state *state)
@@ -393,6 +525,7 @@ static void on_wake(void *data)
 	}
 	while (packetloop_take_result(dataplane->packets, &result))
 		answer_probe(dataplane, &result);
+	answer_questions(dataplane);
 }
 
 /* ---- `wg` ---- */
@@ -480,6 +613,11 @@ static int open_packets(struct dataplane *dataplane, struct error *error)
 				      error);
 	if (result < 0)
 		return result;
+	result = discovery_new(&dataplane->discovery, &dataplane->device, wake, dataplane);
+	if (result < 0)
+		return error_set(error, result, "out of memory");
+	groups_init(&dataplane->groups, dataplane->device.name);
+	config.discovery = dataplane->discovery;
 	drain(dataplane);
 	dataplane->offloads_failing = offloads_that_fail();
 	set_offloads(dataplane, 0);
@@ -507,6 +645,7 @@ static void carry_on(struct dataplane *dataplane)
 			dataplane_party_clear(&dataplane->party);
 		} else if (dataplane->party.up) {
 			reconcile_interface(dataplane);
+			reconcile_lan(dataplane);
 		}
 	}
 	if (resume_plan(&dataplane->resume, &plan) == 0) {
@@ -524,6 +663,7 @@ int service_start(struct dataplane *dataplane, int argc, char **argv, struct err
 {
 	int result = service_init(&dataplane->service, SERVICE_DATAPLANE, argc, argv, error);
 
+	dataplane->capture_fd = dataplane->card_fd = dataplane->groups.fd = -1;
 	if (result < 0)
 		return result;
 	resume_init(&dataplane->resume, dataplane->service.own_state);
@@ -574,6 +714,10 @@ void service_stop(struct dataplane *dataplane)
 	loop_deinit(&dataplane->loop);
 	uapi_server_clear(&dataplane->uapi);
 	packetloop_free(dataplane->packets);
+	replace(&dataplane->capture_fd, -1);
+	replace(&dataplane->card_fd, -1);
+	groups_clear(&dataplane->groups);
+	discovery_free(dataplane->discovery);
 	underlay_free(dataplane->underlay);
 	dataplane_party_clear(&dataplane->party);
 	resume_clear(&dataplane->resume);

@@ -13,6 +13,7 @@
 #include "common/bus.h"
 #include "common/service.h"
 #include "svc-dataplane/codec.h"
+#include "svc-dataplane/groups.h"
 #include "svc-dataplane/packetloop.h"
 #include "svc-dataplane/resume.h"
 #include "svc-dataplane/uapi.h"
@@ -31,7 +32,12 @@ struct dataplane {
 	struct device device;
 	struct underlay *underlay;
 	struct stunpipe stun;
+	struct discovery *discovery;
 	struct packetloop *packets;
+	int capture_fd, card_fd;		/* -1: not open */
+	uint32_t capture_network, capture_mask; /* as the capture was opened */
+	struct groups groups;			/* joined on the interface */
+	struct loop_timer groups_timer;
 	unsigned offloads_failing; /* in the self-test */
 	unsigned offloads_off;	   /* as last set; packet thread */
 	struct loop_wake wake;

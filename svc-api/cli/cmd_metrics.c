@@ -7,6 +7,7 @@
 
 /* With two blanks between columns this makes 80 at most: names are others' choice. */
 static const size_t peer_widths[] = {13, 10, 9, 9, 7, 9, 9};
+#define ANSWERS	     3
 #define PEER_COLUMNS (sizeof(peer_widths) / sizeof(peer_widths[0]))
 
 /* `12.3 kB/s`, or "-" for null. Returns text. */
@@ -89,7 +90,22 @@ static void print_peers(const json_t *peers)
 	table_deinit(&table);
 }
 
-static void print_system(const json_t *system)
+static json_int_t count_at(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static void print_lan(const json_t *lan)
+{
+	if (json_is_true(json_object_get(lan, "discovery")))
+		say_field("to everybody",
+			  "%" JSON_INTEGER_FORMAT " packets sent, %" JSON_INTEGER_FORMAT
+			  " received, %" JSON_INTEGER_FORMAT " beyond the limits",
+			  count_at(lan, "sent"), count_at(lan, "received"),
+			  count_at(lan, "capped") + count_at(lan, "capped_received"));
+}
+
+static void print_system(const json_t *system, const json_t *lan)
 {
 	const double mib = 1024.0 * 1024.0;
 	double total = json_number_value(json_object_get(system, "memory_total_bytes")),
@@ -98,28 +114,35 @@ static void print_system(const json_t *system)
 
 	say_field("processor", "%s", measure_at(system, "cpu_pct", "%", cpu));
 	say_field("memory", "%.0f MiB of %.0f MiB free", available / mib, total / mib);
+	print_lan(lan);
 	print_traffic(json_object_get(system, "interfaces"));
+}
+
+static void print(const struct invocation *invocation, json_t *system, json_t *lan, json_t *peers)
+{
+	if (wants_json(invocation)) {
+		json_object_set(system, "lan", lan);
+		json_object_set(system, "peers", peers);
+		say_own_json(json_incref(system));
+		return;
+	}
+	print_system(system, lan);
+	if (json_array_size(peers) > 0)
+		print_peers(peers);
 }
 
 int command_metrics(const struct invocation *invocation)
 {
-	struct answer system, peers;
+	static const char *const paths[ANSWERS] = {"metrics/system", "metrics/lan",
+						   "metrics/peers"};
+	struct answer answers[ANSWERS];
+	size_t n = 0;
 
-	if (say_ask(invocation, "GET", "metrics/system", NULL, &system) != 0)
-		return 1;
-	if (say_ask(invocation, "GET", "metrics/peers", NULL, &peers) != 0) {
-		client_clear(&system);
-		return 1;
-	}
-	if (wants_json(invocation)) {
-		json_object_set(system.json, "peers", peers.json);
-		say_own_json(json_incref(system.json));
-	} else {
-		print_system(system.json);
-		if (json_array_size(peers.json) > 0)
-			print_peers(peers.json);
-	}
-	client_clear(&system);
-	client_clear(&peers);
-	return 0;
+	while (n < ANSWERS && say_ask(invocation, "GET", paths[n], NULL, &answers[n]) == 0)
+		n++;
+	if (n == ANSWERS)
+		print(invocation, answers[0].json, answers[1].json, answers[2].json);
+	for (size_t i = 0; i < n; i++)
+		client_clear(&answers[i]);
+	return n == ANSWERS ? 0 : 1;
 }

@@ -78,12 +78,51 @@ static void test_carries(void **state)
 	assert_int_equal(checksum_fold(0x0001ffffffffu), 1);
 }
 
+/* Any bytes at any even place become others: the stored sum is that of the new ones. */
+static void test_adjusting(void **state)
+{
+	uint8_t bytes[64];
+
+	(void)state;
+	for (unsigned round = 0; round < 20000; round++) {
+		size_t at = (size_t)(rand() % 30) * 2 + 2, length = (size_t)(rand() % 4 + 1) * 2;
+		uint8_t after[8];
+		uint16_t sum;
+
+		length = length < sizeof(bytes) - at ? length : sizeof(bytes) - at;
+		for (size_t i = 0; i < sizeof(bytes); i++)
+			bytes[i] = (uint8_t)(round % 3 ? rand() : 0xff);
+		for (size_t i = 0; i < sizeof(after); i++)
+			after[i] = (uint8_t)(round % 5 ? rand() : 0);
+		memset(bytes, 0, 2);
+		sum = (uint16_t)~checksum_fold(checksum_add(0, bytes, sizeof(bytes)));
+		memcpy(bytes, &sum, 2);
+		checksum_adjust(bytes, bytes + at, after, length, false, false);
+		memcpy(bytes + at, after, length);
+		assert_int_equal(checksum_fold(checksum_add(0, bytes, sizeof(bytes))), 0xffff);
+	}
+}
+
+static void test_adjusting_what_is_begun_or_not_there(void **state)
+{
+	const uint8_t before[2] = {0xff, 0xf0}, after[2] = {0x12, 0x34};
+	uint8_t none[2] = {0, 0}, begun[2] = {0xff, 0xf0};
+
+	(void)state;
+	checksum_adjust(none, before, after, 2, true, false);
+	assert_int_equal(none[0] | none[1], 0);
+	checksum_adjust(begun, before, after, 2, true, true);
+	assert_memory_equal(begun, after, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rfc1071),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_carries),
+		cmocka_unit_test(test_adjusting),
+		cmocka_unit_test(test_adjusting_what_is_begun_or_not_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -333,6 +333,8 @@ static void make_state(void)
 					 .offloads = DATAPLANE_OFFLOAD_TSO | DATAPLANE_OFFLOAD_GRO,
 					 .cipher = "ipsec-mb avx2",
 					 .cipher_ns = 549,
+					 .lan = DATAPLANE_LAN_DISCOVERY,
+					 .lan_counters = {1, 2, 3, 4, 5, 6, 7},
 					 .n_peers = 1,
 					 .peers = &peer,
 					 .n_relays = 1,
@@ -370,6 +372,8 @@ static void test_state(void **state)
 	assert_int_equal(got.offloads, DATAPLANE_OFFLOAD_TSO | DATAPLANE_OFFLOAD_GRO);
 	assert_string_equal(got.cipher, "ipsec-mb avx2");
 	assert_int_equal(got.cipher_ns, 549);
+	assert_int_equal(got.lan, DATAPLANE_LAN_DISCOVERY);
+	assert_memory_equal(&got.lan_counters, &snapshot.lan_counters, sizeof(got.lan_counters));
 	assert_int_equal(got.n_peers, 1);
 	assert_int_equal(got.peers[0].active_path, -1);
 	assert_int_equal(got.peers[0].handshake_age_us, 5);

@@ -231,6 +231,31 @@ static void test_each_offload_is_switched_off_by_its_own(void **state)
 	}
 }
 
+static void test_each_part_of_lan_discovery_is_switched_by_its_own(void **state)
+{
+	static const struct {
+		const char *key;
+		unsigned bit;
+		bool on;
+	} keys[] = {
+		{SETTING_LAN, DATAPLANE_LAN_DISCOVERY, true},
+		{SETTING_MDNS, DATAPLANE_LAN_MDNS, false},
+		{SETTING_SSDP, DATAPLANE_LAN_SSDP, false},
+	};
+	struct settings *settings = *state;
+	struct error error;
+
+	assert_int_equal(settings_lan(settings), DATAPLANE_LAN_DISCOVERY);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		unsigned before = settings_lan(settings);
+
+		assert_int_equal(settings_set(settings, keys[i].key, "maybe", &error), -EINVAL);
+		assert_int_equal(
+			settings_set(settings, keys[i].key, keys[i].on ? "off" : "on", &error), 0);
+		assert_int_equal(settings_lan(settings), before ^ keys[i].bit);
+	}
+}
+
 static void test_the_list_can_be_sent(void **state)
 {
 	struct settings *settings = *state;
@@ -242,7 +267,7 @@ static void test_the_list_can_be_sent(void **state)
 	read_config(settings, "[server]\nurl = ws://198.51.100.7:8667\n");
 	settings_set(settings, SETTING_PEER_NAME, "kira", &error);
 	assert_int_equal(settings_list(settings, &list), 0);
-	assert_int_equal(list.n_settings, 9);
+	assert_int_equal(list.n_settings, 12);
 	assert_string_equal(list.settings[0].key, SETTING_PEER_NAME);
 	assert_string_equal(list.settings[0].value, "kira");
 	assert_string_equal(list.settings[1].value, "ws://198.51.100.7:8667");
@@ -266,6 +291,7 @@ int main(void)
 		TEST(test_defaults),
 		TEST(test_the_configuration_gives_the_server),
 		TEST(test_each_offload_is_switched_off_by_its_own),
+		TEST(test_each_part_of_lan_discovery_is_switched_by_its_own),
 		TEST(test_the_list_can_be_sent),
 	};
 	char command[128];
