@@ -1,4 +1,5 @@
-/* handle_netcheck.c - the network, asked anew. */
+/* handle_netcheck.c - the network and LAN discovery, tried now. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "svc-api/ask.h"
@@ -6,7 +7,8 @@
 #include "svc-api/routes.h"
 #include "svc-api/view.h"
 
-#define CHECK_MS (NAT_CHECK_MS + 300)
+#define CHECK_MS     (NAT_CHECK_MS + 300)
+#define LAN_CHECK_MS 1500
 
 void handle_netcheck(const struct request *request, struct reply *reply)
 {
@@ -33,4 +35,23 @@ void handle_netcheck(const struct request *request, struct reply *reply)
 	}
 	free(snapshot);
 	free(check);
+}
+
+/* Switched off it is no failure, but what there is to say. */
+void handle_lan_check(const struct request *request, struct reply *reply)
+{
+	struct gather_ask ask = {
+		.to = SERVICE_DATAPLANE, .type = DATAPLANE_CHECK_LAN, .timeout_ms = LAN_CHECK_MS};
+	struct dataplane_lan_check check;
+
+	if (!ask_one(request, reply, &ask, NULL, 0)) {
+		if (ask.error.code == -EOPNOTSUPP)
+			reply_json(reply, 200, view_lan_check(NULL));
+		return;
+	}
+	if (dataplane_lan_check_decode(&check, ask.answer, ask.answer_length) == 0)
+		reply_json(reply, 200, view_lan_check(&check));
+	else
+		ask_malformed(&ask, reply);
+	free(ask.answer);
 }

@@ -29,6 +29,8 @@ void handle_setting(const struct request *request, struct reply *reply);
 void handle_change_settings(const struct request *request, struct reply *reply);
 /* handle_logs.c */
 void handle_logs(const struct request *request, struct reply *reply);
+/* handle_netcheck.c, too */
+void handle_lan_check(const struct request *request, struct reply *reply);
 /* handle_metrics.c */
 void handle_system(const struct request *request, struct reply *reply);
 void handle_system_history(const struct request *request, struct reply *reply);

@@ -83,6 +83,7 @@ const struct route routes[] = {
 	{"GET", "/api/v1/settings/*", handle_setting, NULL, NULL},
 	{"GET", "/api/v1/logs", handle_logs, NULL, lines_parameter},
 	{"GET", "/api/v1/logs/*", handle_logs, NULL, lines_parameter},
+	{"GET", "/api/v1/lan/check", handle_lan_check, NULL, NULL},
 	{"GET", "/api/v1/metrics/system", handle_system, NULL, NULL},
 	{"GET", "/api/v1/metrics/system/history", handle_system_history, NULL, seconds_parameter},
 	{"GET", "/api/v1/metrics/lan", handle_metrics_lan, NULL, NULL},

@@ -47,6 +47,8 @@ json_t *view_system_history(const struct metrics_system_history *history, uint64
 /* The other members, measured or not, then whoever else was measured. control NULL: no answer. */
 /* What of LAN discovery is on, and its packets so far. */
 json_t *view_lan(const struct dataplane_state *state);
+/* NULL: it is off. */
+json_t *view_lan_check(const struct dataplane_lan_check *check);
 json_t *view_metrics_peers(const struct metrics_peers *peers, const struct control_status *control,
 			   uint64_t wall_us);
 /* The same of one, with paths and history; member NULL: none now. snapshot for relays' names. */

@@ -1,4 +1,6 @@
 /* view_system.c - this machine: processors, memory, network interfaces, packets to everybody. */
+#include <string.h>
+
 #include "svc-api/view.h"
 
 static json_t *view_traffic(const struct metrics_interface *interface)
@@ -46,4 +48,15 @@ json_t *view_lan(const struct dataplane_state *state)
 			 "received", view_count(counters->received), "refused_received",
 			 view_count(counters->refused_received), "capped_received",
 			 view_count(counters->capped_received));
+}
+
+json_t *view_lan_check(const struct dataplane_lan_check *check)
+{
+	if (!check)
+		return json_pack("{s:b, s:n, s:n, s:n, s:n}", "discovery", 0, "members", "heard",
+				 "first_ms", "error");
+	return json_pack("{s:b, s:o, s:o, s:o, s:o}", "discovery", 1, "members",
+			 view_count(check->n_members), "heard", view_count(check->n_heard),
+			 "first_ms", view_ms(check->first_us), "error",
+			 check->error ? view_text(strerror((int)check->error)) : json_null());
 }

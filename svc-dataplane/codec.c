@@ -1009,6 +1009,33 @@ void dataplane_state_clear(struct dataplane_state *state)
 
 /* ---- probe results ---- */
 
+ssize_t dataplane_lan_check_encode(const struct dataplane_lan_check *check, uint8_t **bytes)
+{
+	struct arena arena = {.budget = SMALL_ARENA_MAX};
+	Lanrage__Dataplane__LanCheck message = LANRAGE__DATAPLANE__LAN_CHECK__INIT;
+
+	message.n_members = check->n_members;
+	message.n_heard = check->n_heard;
+	message.first_us = check->first_us;
+	message.error = check->error;
+	return pack(&arena, &message.base, bytes);
+}
+
+int dataplane_lan_check_decode(struct dataplane_lan_check *check, const uint8_t *bytes,
+			       size_t length)
+{
+	struct arena arena;
+	const Lanrage__Dataplane__LanCheck *message = unpack(
+		&arena, SMALL_ARENA_MAX, &lanrage__dataplane__lan_check__descriptor, bytes, length);
+
+	memset(check, 0, sizeof(*check));
+	if (message)
+		*check = (struct dataplane_lan_check){message->n_members, message->n_heard,
+						      message->first_us, message->error};
+	arena_clear(&arena);
+	return message ? 0 : -EBADMSG;
+}
+
 ssize_t dataplane_probe_result_encode(const struct dataplane_probe_result *result, uint8_t **bytes)
 {
 	struct arena arena = {.budget = SMALL_ARENA_MAX};

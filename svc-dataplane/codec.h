@@ -54,6 +54,9 @@ enum dataplane_request {
 				* ones, oldest first; by control. Asked again it answers the same
 				* until `after` moves on */
 	DATAPLANE_MOVED,       /* () -> (): this machine's addresses or routes changed; by nat */
+	DATAPLANE_CHECK_LAN,   /* () -> struct dataplane_lan_check: LAN discovery as a game uses it
+				* (lancheck.h), within a second; by api. -EOPNOTSUPP: it is off;
+				* -EBUSY */
 };
 
 enum dataplane_event {
@@ -325,6 +328,16 @@ ssize_t dataplane_state_encode(const struct dataplane_state *state, uint8_t **by
 int dataplane_state_decode(struct dataplane_state *state, const uint8_t *bytes, size_t length);
 void dataplane_state_clear(struct dataplane_state *state);
 
+struct dataplane_lan_check {
+	uint32_t n_members; /* that were connected */
+	uint32_t n_heard;   /* answers of different members */
+	uint32_t first_us;  /* until the first; DATAPLANE_UNKNOWN: none came */
+	uint32_t error;	    /* errno of sending; 0: it was sent */
+};
+
+ssize_t dataplane_lan_check_encode(const struct dataplane_lan_check *check, uint8_t **bytes);
+int dataplane_lan_check_decode(struct dataplane_lan_check *check, const uint8_t *bytes,
+			       size_t length);
 ssize_t dataplane_probe_result_encode(const struct dataplane_probe_result *result, uint8_t **bytes);
 int dataplane_probe_result_decode(struct dataplane_probe_result *result, const uint8_t *bytes,
 				  size_t length);

@@ -157,15 +157,16 @@ static bool group_is_known(struct discovery *discovery, uint64_t now_us, uint32_
 	return !group->asked;
 }
 
-static void hold(struct discovery *discovery, const uint8_t *packet, size_t length)
+static bool hold(struct discovery *discovery, const uint8_t *packet, size_t length)
 {
 	struct discovery_packet *place = &discovery->held[discovery->n_held];
 
 	if (discovery->n_held == DISCOVERY_HELD || length > sizeof(place->bytes))
-		return;
+		return false;
 	discovery->n_held++;
 	place->length = length;
 	memcpy(place->bytes, packet, length);
+	return true;
 }
 
 static enum binding_verdict look_at_port(struct discovery *discovery, uint64_t now_us,
@@ -185,15 +186,17 @@ static enum binding_verdict look_at_port(struct discovery *discovery, uint64_t n
 static void deliver(struct discovery *discovery, uint64_t now_us, uint8_t *packet, size_t length,
 		    uint32_t group)
 {
-	switch (look_at_port(discovery, now_us, packet, length)) {
-	case BINDING_WAIT: hold(discovery, packet, length); return;
-	case BINDING_TO_CARD: capture_send_to_card(discovery->card_fd, packet, length); return;
-	case BINDING_AS_IS: break;
+	enum binding_verdict verdict = look_at_port(discovery, now_us, packet, length);
+
+	if (verdict == BINDING_TO_CARD) {
+		capture_send_to_card(discovery->card_fd, packet, length);
+		return;
 	}
-	if (group && !group_is_known(discovery, now_us, group))
-		hold(discovery, packet, length);
-	else
-		device_write(discovery->device, packet, length);
+	if (verdict == BINDING_WAIT && hold(discovery, packet, length))
+		return;
+	if (group && !group_is_known(discovery, now_us, group) && hold(discovery, packet, length))
+		return;
+	device_write(discovery->device, packet, length);
 }
 
 void discovery_deliver(struct discovery *discovery, uint64_t now_us, uint8_t *packet, size_t length)

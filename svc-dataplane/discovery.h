@@ -4,7 +4,8 @@
  * lan.h decides what of it goes on, binding.h for whom it is. What only the kernel knows, whether
  * some program wants a multicast group (groups.h) and whose a port is (sockets.h), the service
  * thread asks, because asking takes locks of the kernel's; meanwhile packets wait here: some tenths
- * of a millisecond, before the first of a group or a port. What has no place to wait is dropped.
+ * of a millisecond, before the first of a group or a port. What has no place to wait goes on as it
+ * is, which is right for most.
  */
 #ifndef LANRAGE_DATAPLANE_DISCOVERY_H
 #define LANRAGE_DATAPLANE_DISCOVERY_H
@@ -20,7 +21,7 @@
 #include "svc-dataplane/engine.h"
 #include "svc-dataplane/lan.h"
 
-#define DISCOVERY_HELD	    16
+#define DISCOVERY_HELD	    32
 #define DISCOVERY_GROUPS    32
 #define DISCOVERY_GROUP_US  (2 * CLOCK_SECOND) /* then it is asked again */
 #define DISCOVERY_QUESTIONS 32

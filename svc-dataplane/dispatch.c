@@ -156,6 +156,13 @@ static void moved(void *data, struct bus_call *call, const uint8_t *body, size_t
 	bus_reply(call, NULL, 0);
 }
 
+static void check_lan(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	(void)body;
+	(void)length;
+	service_check_lan(data, call);
+}
+
 #define CONTROL BUS_FROM(SERVICE_CONTROL)
 #define NAT	BUS_FROM(SERVICE_NAT)
 #define METRICS BUS_FROM(SERVICE_METRICS)
@@ -170,6 +177,7 @@ const struct bus_method dispatch_methods[] = {
 	{DATAPLANE_SEND_NOTE, CONTROL, send_note},
 	{DATAPLANE_TAKE_NOTES, CONTROL, take_notes},
 	{DATAPLANE_MOVED, NAT, moved},
+	{DATAPLANE_CHECK_LAN, API, check_lan},
 	{DATAPLANE_PROBE, API | METRICS | BROWSER | CONTROL, probe},
 	{0, 0, NULL},
 };

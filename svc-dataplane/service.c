@@ -134,6 +134,23 @@ static void replace(int *fd, int by)
 	*fd = by;
 }
 
+static void serve_checks(struct dataplane *dataplane)
+{
+	int result = lancheck_serve(&dataplane->lancheck, &dataplane->loop, dataplane->device.name);
+
+	if (result < 0)
+		log_warning("lan: cannot answer others at port %d: %s", LANCHECK_PORT,
+			    strerror(-result));
+}
+
+static void stop_checks(struct dataplane *dataplane)
+{
+	lancheck_stop(&dataplane->lancheck);
+	if (dataplane->lan_call)
+		bus_reply_error(dataplane->lan_call, -ECANCELED, "LAN discovery was switched off");
+	dataplane->lan_call = NULL;
+}
+
 static void reconcile_lan(struct dataplane *dataplane)
 {
 	const struct dataplane_party *party = &dataplane->party;
@@ -148,8 +165,10 @@ static void reconcile_lan(struct dataplane *dataplane)
 		config->mask = htonl(~(UINT32_MAX >> party->prefix_length));
 		setting.discovery.n_own = capture_own_addresses(setting.discovery.own, LAN_OWN_MAX);
 		open_lan(dataplane, &setting);
+		serve_checks(dataplane);
 	} else {
 		groups_clear(&dataplane->groups);
+		stop_checks(dataplane);
 	}
 	packetloop_call(dataplane->packets, set_lan, &setting);
 	replace(&dataplane->capture_fd, setting.capture_fd);
@@ -397,6 +416,43 @@ int service_take_notes(struct dataplane *dataplane, const struct dataplane_take_
 	notes->instance = dataplane->service.instance;
 	return packetloop_take_notes(dataplane->packets,
 				     wish->instance == notes->instance ? wish->after : 0, notes);
+}
+
+static void give_lan_check(void *data, const struct dataplane_lan_check *check)
+{
+	struct dataplane *dataplane = data;
+	uint8_t *body = NULL;
+	ssize_t length = dataplane_lan_check_encode(check, &body);
+
+	bus_reply_encoded(dataplane->lan_call, length, body);
+	dataplane->lan_call = NULL;
+}
+
+static uint32_t connected_members(struct dataplane *dataplane)
+{
+	struct dataplane_state state;
+	uint32_t n = 0;
+
+	if (service_state(dataplane, &state) < 0)
+		return 0;
+	for (size_t i = 0; i < state.n_peers; i++)
+		n += state.peers[i].state == DATAPLANE_PEER_CONNECTED;
+	dataplane_state_clear(&state);
+	return n;
+}
+
+void service_check_lan(struct dataplane *dataplane, struct bus_call *call)
+{
+	int result = lancheck_ask(&dataplane->lancheck, connected_members(dataplane),
+				  give_lan_check, dataplane);
+
+	if (result == 0)
+		dataplane->lan_call = call;
+	else
+		bus_reply_error(call, result,
+				result == -EBUSY	? "LAN discovery is being checked already"
+				: result == -EOPNOTSUPP ? "LAN discovery is off"
+							: strerror(-result));
 }
 
 struct probing {
@@ -703,6 +759,7 @@ void service_run(struct dataplane *dataplane)
 
 void service_stop(struct dataplane *dataplane)
 {
+	stop_checks(dataplane);
 	for (int i = 0; i < BUS_CALLS_MAX; i++) {
 		if (dataplane->probes[i].call)
 			bus_reply_error(dataplane->probes[i].call, -ECANCELED, "stopping");

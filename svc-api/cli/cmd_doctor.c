@@ -16,6 +16,16 @@ static void print(const struct diagnosis *diagnosis)
 	}
 }
 
+static void ask_lan(const struct place *place, struct diagnosis *diagnosis)
+{
+	struct answer answer;
+	struct error error = {0};
+	int r = client_ask(place, "GET", "lan/check", NULL, &answer, &error);
+
+	diagnosis_judge_lan(diagnosis, r == 0 ? answer.json : NULL, error.text);
+	client_clear(&answer);
+}
+
 static void ask_api(const struct place *place, struct diagnosis *diagnosis)
 {
 	struct answer status, network = {0};
@@ -27,6 +37,9 @@ static void ask_api(const struct place *place, struct diagnosis *diagnosis)
 	if (r == 0) {
 		diagnosis_add(diagnosis, "page", NULL, "http://%s", place->api);
 		diagnosis_judge(diagnosis, status.json, network.json);
+		if (json_is_object(json_object_get(status.json, "party")) &&
+		    json_is_true(json_object_get(network.json, "up")))
+			ask_lan(place, diagnosis);
 	} else {
 		diagnosis_add(diagnosis, "page", "wait a few seconds; then see `lanrage logs api`",
 			      "%s", error.text);

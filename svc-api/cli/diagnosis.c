@@ -232,6 +232,47 @@ void diagnosis_judge(struct diagnosis *diagnosis, const json_t *status, const js
 	judge_nat(diagnosis, network);
 }
 
+static void judge_lan_answers(struct diagnosis *diagnosis, const json_t *check)
+{
+	json_int_t members = json_integer_value(json_object_get(check, "members")),
+		   heard = json_integer_value(json_object_get(check, "heard"));
+
+	if (heard == 0 && members > 0)
+		diagnosis_add(
+			diagnosis, "lan",
+			"see whether a firewall here keeps broadcasts from leaving, and whether "
+			"the others have lan.discovery on (`lanrage settings`)",
+			"no member answers what is sent to everybody");
+	else if (members == 0)
+		diagnosis_add(diagnosis, "lan", NULL, "nobody is connected who could answer");
+	else
+		diagnosis_add(diagnosis, "lan", NULL,
+			      "%lld of %lld members answer what is sent to everybody, first after "
+			      "%.1f ms",
+			      (long long)heard, (long long)members,
+			      json_number_value(json_object_get(check, "first_ms")));
+}
+
+void diagnosis_judge_lan(struct diagnosis *diagnosis, const json_t *check, const char *why)
+{
+	const char *error = text_at(check, "error");
+
+	if (!check)
+		diagnosis_add(diagnosis, "lan", "see `lanrage logs dataplane`", "not checked: %s",
+			      why);
+	else if (!json_is_true(json_object_get(check, "discovery")))
+		diagnosis_add(diagnosis, "lan", NULL,
+			      "games do not find each other: lan.discovery is off");
+	else if (*error)
+		diagnosis_add(
+			diagnosis, "lan",
+			"see `ip route` and this machine's firewall: a program cannot send to "
+			"255.255.255.255",
+			"what is sent to everybody cannot leave: %s", error);
+	else
+		judge_lan_answers(diagnosis, check);
+}
+
 bool diagnosis_is_fine(const struct diagnosis *diagnosis)
 {
 	for (size_t i = 0; i < diagnosis->n; i++)

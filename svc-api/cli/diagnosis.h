@@ -30,6 +30,8 @@ void diagnosis_add(struct diagnosis *diagnosis, const char *name, const char *re
 		   const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* status and network: the API's documents of these names. */
 void diagnosis_judge(struct diagnosis *diagnosis, const json_t *status, const json_t *network);
+/* check: the document lan/check, or NULL with why there is none. */
+void diagnosis_judge_lan(struct diagnosis *diagnosis, const json_t *check, const char *why);
 bool diagnosis_is_fine(const struct diagnosis *diagnosis);
 /* {ok, checks: [{name, ok, text, remedy}]}; a new reference. */
 json_t *diagnosis_json(const struct diagnosis *diagnosis);

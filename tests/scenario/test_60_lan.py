@@ -300,3 +300,184 @@ def test_connection(world, how, client_how):
             sender.join()
             served.sendall(b"done")
             assert got == data and client.recv(10) == b"done"
+
+
+# ---- machines of other kinds ----
+
+@contextlib.contextmanager
+def without_default_route(host):
+    gateway = host.main_interface.gateway4
+    host.netns.ip("route del default")
+    try:
+        yield
+    finally:
+        host.netns.ip(f"route replace default via {gateway} dev eth0")
+
+
+def lan_routes(host):
+    """Routes to everybody by the party's interface."""
+    text = host.run(["ip", "route", "show", "dev", "lanrage0", "proto", "76"]).stdout
+    return {line.split()[0] for line in text.splitlines()}
+
+
+def test_no_default_route(world):
+    """Then, and only then, what is for everybody is routed to the party's interface; the kernel would refuse it."""
+    lab, a, b, _, _ = world
+    e = lab.behind("e")
+    e.start_lanraged(f"ws://{lab.nodes['server'].addr4}:8667")
+    e.lanrage("join", a.lanrage("party", "invite")["code"], "--name", "e")
+    wait_until(lambda: any(peer["name"] == "e" and peer["state"] == "connected" for peer in b.lanrage("peers")), SOON_S,
+               "e is there")
+    assert lan_routes(e) == set()
+    with without_default_route(e):
+        wait_until(lambda: lan_routes(e) == {EVERYBODY, "224.0.0.0/4"}, SOON_S, "the routes are there")
+        for others in ("198.51.100.0/24", "203.0.113.0/24", "192.0.2.0/24"):    # all of the lab's internet
+            e.netns.ip(f"route add {others} via {e.main_interface.gateway4} dev eth0")
+        with Ear(b) as at_b, Ear(b, GROUP_PORT, GROUP) as in_group, mouth(e) as sock:
+            at_b.answer = b"here"
+            sock.sendto(b"who?", (EVERYBODY, PORT))
+            sock.sendto(b"who?", (GROUP, GROUP_PORT))
+            expected = [Heard(address_of(e), sock.getsockname()[1], b"who?")]
+            assert at_b.hears(b"who?") == expected and in_group.hears(b"who?") == expected
+            assert sock.recvfrom(100) == (b"here", (address_of(b), PORT))
+    wait_until(lambda: lan_routes(e) == set(), SOON_S, "the routes are gone")
+    e.lanrage("party", "leave")
+    e.stop_lanraged()
+
+
+def test_two_cards(world):
+    """Two LANs: by whichever card it goes, and by both at once, it is heard once; the answer finds the way back."""
+    lab, a, b, _, _ = world
+    f = lab.behind("f")
+    lab.router("f-other").connect(f, "eth1", metric=100)
+    f.start_lanraged(f"ws://{lab.nodes['server'].addr4}:8667")
+    f.lanrage("join", a.lanrage("party", "invite")["code"], "--name", "f")
+    wait_until(lambda: any(peer["name"] == "f" and peer["state"] == "connected" for peer in b.lanrage("peers")), SOON_S,
+               "f is there")
+    with Ear(b) as at_b:
+        at_b.answer = b"here"
+        for card in f.interfaces.values():
+            with mouth(f, (str(card.addr4.ip), 0)) as sock:
+                sock.sendto(card.name.encode(), (str(card.addr4.network.broadcast_address), PORT))
+                assert sock.recvfrom(100) == (b"here", (address_of(b), PORT))
+        with mouth(f) as sock:
+            for card in f.interfaces.values():
+                sock.sendto(b"both", (str(card.addr4.network.broadcast_address), PORT))
+            assert sock.recvfrom(100)[0] == b"here"
+        heard = [one.payload for one in at_b.hears(b"both")]
+    assert heard == [b"eth0", b"eth1", b"both"]
+    f.lanrage("party", "leave")
+    f.stop_lanraged()
+
+
+# ---- what the user sees ----
+
+def test_doctor(world):
+    """It asks as a game does; where nobody can answer, that is said."""
+    _, a, b, c, _ = world
+
+    def line():
+        done = a.run(a._lanrage_command("doctor"), check=False)
+        return re.search(r"^(\w+) +lan +(.*)$", done.stdout, re.M).groups()
+    verdict, words = line()
+    assert verdict == "ok" and re.search(r"2 of 2 members answer .* first after \d+\.\d ms", words), words
+    switch("lan.discovery", "off", c)
+    assert line()[1].startswith("1 of 2 members")
+    switch("lan.discovery", "off", b)
+    assert line() == ("problem", "no member answers what is sent to everybody")
+    switch("lan.discovery", "off", a)
+    assert line() == ("ok", "games do not find each other: lan.discovery is off")
+    switch("lan.discovery", "on", a, b, c)
+    a.netns.ip("link set eth0 down")
+    a.netns.ip("route add unreachable 255.255.255.255")
+    try:
+        assert line()[0] == "problem"
+    finally:
+        a.netns.ip("route del unreachable 255.255.255.255")
+        a.link_up("eth0")
+
+
+def test_counters(world):
+    _, a, b, c, _ = world
+    together(a, b, c)
+    before_a, before_b = counters(a), counters(b)
+    with Ear(b) as at_b, mouth(a) as sock:
+        for n in range(20):
+            sock.sendto(b"%d" % n, (EVERYBODY, PORT))
+        sock.sendto(b"lease?", (EVERYBODY, 67))
+        at_b.hears(*(b"%d" % n for n in range(20)))
+    assert counters(a)["sent"] == before_a["sent"] + 20 and counters(a)["refused"] == before_a["refused"] + 1
+    assert counters(b)["received"] == before_b["received"] + 20
+    assert "packets sent" in a.lanrage("metrics", json=False)
+
+
+# ---- storms ----
+
+def storm(host, seconds, per_s):
+    """Packets to everybody, each another; how many."""
+    sent, begin = 0, time.monotonic()
+    with mouth(host) as sock:
+        while (now := time.monotonic()) < begin + seconds:
+            while sent < (now - begin) * per_s:
+                sock.sendto(struct.pack("<Q", sent) * 8, (EVERYBODY, PORT))
+                sent += 1
+            time.sleep(0.001)
+    return sent
+
+
+def test_a_storm_is_capped(world):
+    """Members get what the limits allow, the rest is counted and said once; another pair's game goes on."""
+    _, a, b, c, _ = world
+    before = counters(a)
+    with UdpStream(b, c, address=address_of(c), port=4500, pps=100, size=100) as game:
+        sent = storm(a, 3, 50000)
+        result = game.stop()
+    after = counters(a)
+    assert result.sent > 250 and result.lost == 0 and result.longest_gap_s < 1
+    passed = after["sent"] - before["sent"]
+    assert 1000 <= passed <= 1000 + 1000 * 4 and sent > 10 * passed
+    assert after["capped"] - before["capped"] > 0
+    warnings = re.findall(r"lan: too much from this machine.*", log_of(a, "dataplane"))
+    assert len(warnings) == 1 and str(PORT) in warnings[0]
+
+
+# ---- what is left ----
+
+def traces(host):
+    """All that LAN discovery might leave behind."""
+    packets = host.run(["cat", "/proc/net/packet"]).stdout.splitlines()[1:]
+    return {"routes": lan_routes(host) if "lanrage0" in host.run(["ip", "-o", "link"]).stdout else set(),
+            "captures": [line.split()[3] for line in packets],
+            "interface": "lanrage0" in host.run(["ip", "-o", "link"]).stdout,
+            "groups": "lanrage0" in host.run(["cat", "/proc/net/igmp"]).stdout}
+
+
+NOTHING = {"routes": set(), "captures": [], "interface": False, "groups": False}
+
+
+@pytest.mark.parametrize("crash", (False, True), ids=("stopped", "killed"))
+def test_nothing_is_left(world, crash):
+    """After SIGTERM; and after kill -9 of the data plane, a restart, and SIGTERM."""
+    lab, a, _, _, _ = world
+    g = lab.behind(f"g{int(crash)}")
+    before = traces(g)
+    assert before == NOTHING
+    g.start_lanraged(f"ws://{lab.nodes['server'].addr4}:8667")
+    g.lanrage("join", a.lanrage("party", "invite")["code"], "--name", g.name)
+    wait_until(lambda: any(peer["name"] == "a" and peer["state"] == "connected" for peer in g.lanrage("peers")), SOON_S,
+               "a is there")
+    with without_default_route(g), Ear(g, GROUP_PORT, GROUP) as in_group, mouth(a) as sock:
+        sock.sendto(b"beacon", (GROUP, GROUP_PORT))
+        in_group.hears(b"beacon")
+        wait_until(lambda: lan_routes(g), SOON_S, "the routes are there")
+        assert traces(g)["captures"] and traces(g)["groups"]
+        if crash:
+            dataplane = g.lanrage("status")["services"]["dataplane"]["pid"]
+            os.kill(dataplane, signal.SIGKILL)
+            wait_until(lambda: g.lanrage("status")["services"]["dataplane"]["pid"] != dataplane, SOON_S, "it is back")
+            wait_until(lambda: traces(g)["captures"], SOON_S, "it captures")
+        g.lanrage("party", "leave") if not crash else None
+        if not crash:
+            wait_until(lambda: traces(g)["captures"] == [] and lan_routes(g) == set(), SOON_S, "out of the party")
+        assert g.stop_lanraged() == 0
+    assert traces(g) == NOTHING

@@ -186,6 +186,43 @@ static void silence_is_not_taken_for_an_answer(void **state)
 		assert_string_not_equal(diagnosis.checks[i].name, "party");
 }
 
+static struct diagnosis judge_lan(const char *check, const char *why)
+{
+	json_t *json = check ? json_loads(check, 0, NULL) : NULL;
+	struct diagnosis diagnosis = {0};
+
+	diagnosis_judge_lan(&diagnosis, json, why);
+	json_decref(json);
+	return diagnosis;
+}
+
+static void what_became_of_a_word_to_everybody(void **state)
+{
+	struct diagnosis diagnosis;
+
+	(void)state;
+	diagnosis =
+		judge_lan("{\"discovery\": true, \"members\": 2, \"heard\": 1, \"first_ms\": 1.5,"
+			  " \"error\": null}",
+			  NULL);
+	assert_true(find(&diagnosis, "lan")->ok);
+	assert_non_null(strstr(find(&diagnosis, "lan")->text, "1 of 2 members"));
+	diagnosis = judge_lan(
+		"{\"discovery\": true, \"members\": 0, \"heard\": 0, \"error\": null}", NULL);
+	assert_true(find(&diagnosis, "lan")->ok);
+	diagnosis = judge_lan("{\"discovery\": false}", NULL);
+	assert_true(find(&diagnosis, "lan")->ok);
+	diagnosis = judge_lan(
+		"{\"discovery\": true, \"members\": 2, \"heard\": 0, \"error\": null}", NULL);
+	problem(&diagnosis, "lan", "no member answers");
+	diagnosis = judge_lan("{\"discovery\": true, \"members\": 2, \"heard\": 0,"
+			      " \"error\": \"Network is unreachable\"}",
+			      NULL);
+	problem(&diagnosis, "lan", "Network is unreachable");
+	diagnosis = judge_lan(NULL, "it is being checked already");
+	problem(&diagnosis, "lan", "already");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +233,7 @@ int main(void)
 		cmocka_unit_test(a_local_party_needs_no_relay),
 		cmocka_unit_test(a_server_is_not_missed_while_disconnected),
 		cmocka_unit_test(silence_is_not_taken_for_an_answer),
+		cmocka_unit_test(what_became_of_a_word_to_everybody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
