@@ -245,18 +245,18 @@ format-check:
 	$(call say,FORMAT,all sources)
 	$(Q)clang-format --dry-run -Werror $(FORMATTED)
 
-# Every unit test, with sanitizers.
+# Every unit test, with sanitizers, JOBS at a time.
 unit:
 	$(Q)$(SUBMAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined CC=$(CC) unit-run
 unit-run: $(UNIT:%=$(BUILD)/tests/%)
-	$(Q)failed=; for test in $^; do echo "== $$test"; $$test || failed="$$failed $$test"; done; \
-	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+	$(Q)printf '%s\n' $^ | xargs -P$(JOBS) -I@ sh -c '@ >@.log 2>&1; code=$$?; echo "== @"; \
+		cat @.log; test $$code = 0 || { echo "failed: @"; exit 1; }'
 .PHONY: unit-run
 
 clang-check:
 	$(Q)$(SUBMAKE) BUILD=$(BUILD)/clang CC=clang programs
 
-# Each fuzz target for FUZZ_SECONDS (short in CI, long by `make fuzz FUZZ_SECONDS=3600`).
+# Each fuzz target for FUZZ_SECONDS, JOBS at a time (short in CI, long by `make fuzz FUZZ_SECONDS=3600`).
 FUZZ_SECONDS ?= 600
 fuzz:
 	$(Q)$(SUBMAKE) BUILD=$(BUILD)/fuzz CC=clang \
@@ -264,12 +264,11 @@ fuzz:
 fuzz-short:
 	$(Q)$(SUBMAKE) fuzz FUZZ_SECONDS=5
 fuzz-run: $(FUZZ:%=$(BUILD)/tests/%)
-	$(Q)for target in $(FUZZ); do \
-		name=$${target#fuzz_}; mkdir -p $(BUILD)/corpus/$$name; echo "== $$target"; \
-		$(BUILD)/tests/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
-			-print_final_stats=0 -verbosity=0 $(BUILD)/corpus/$$name \
-			$$(test -d tests/fuzz/corpus/$$name && echo tests/fuzz/corpus/$$name) || exit 1; \
-	done
+	$(Q)printf '%s\n' $(FUZZ:fuzz_%=%) | xargs -P$(JOBS) -I@ sh -c 'echo "== fuzz_@"; \
+		mkdir -p $(BUILD)/corpus/@; $(BUILD)/tests/fuzz_@ -max_total_time=$(FUZZ_SECONDS) \
+		-timeout=20 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 $(BUILD)/corpus/@ \
+		$$(ls -d tests/fuzz/corpus/@ 2>/dev/null) >$(BUILD)/corpus/@.log 2>&1 || \
+		{ cat $(BUILD)/corpus/@.log; exit 255; }'
 .PHONY: fuzz-run
 
 test-tools: $(TEST_TOOLS)
