@@ -277,11 +277,13 @@ scenario: all test-tools
 	$(Q)LANRAGE_BUILD=$(BUILD) LANRAGE_SANITIZE=$(SANITIZE) /usr/bin/python3 -m pytest -p no:cacheprovider -q tests/scenario $(PYTEST)
 
 # What takes part in `make bench`; each writes $(BUILD)/bench/NAME.json. Plain builds only.
-BENCHES := reach engine
+BENCHES := reach engine lan
 .PHONY: bench soak $(BENCHES:%=bench-%)
 bench: $(BENCHES:%=bench-%)
 bench-reach: all test-tools
 	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/bench/reach.py
+bench-lan: all test-tools
+	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/bench/lan.py
 # LANRAGE_BENCH_ROUNDS=N, LANRAGE_BENCH_TUNNELS=ours,..., LANRAGE_BENCH_ROWS=tcp_x1,...
 bench-engine: bench-deps
 	$(Q)$(SUBMAKE) all test-tools

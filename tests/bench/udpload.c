@@ -96,8 +96,9 @@ static int bound(const char *address, const char *port)
 static int connected(const char *address, const char *port)
 {
 	struct sockaddr_in in = address_of(address, port);
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
 
+	setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on));
 	if (connect(fd, (struct sockaddr *)&in, sizeof(in)) < 0)
 		die("connect");
 	printf("ready\n");
