@@ -105,9 +105,10 @@ ssize_t capture_read(int fd, uint8_t *packet, size_t size, struct split_offload 
 	size_t skip, length;
 
 	/* an interface that went down is told once, and is no reason to stop */
+	if (got < 0 && (errno == EINTR || errno == EWOULDBLOCK || errno == ENETDOWN))
+		return -EAGAIN;
 	if (got < 0)
-		return errno == EINTR || errno == EWOULDBLOCK || errno == ENETDOWN ? -EAGAIN
-										   : -errno;
+		return errno == EINVAL ? 0 : -errno; /* a kind of packet that cannot be described */
 	skip = link_header(from.sll_hatype);
 	if ((size_t)got <= sizeof(vnet) + skip || (size_t)got > sizeof(vnet) + size ||
 	    !vnet_read(&vnet, skip, offload))

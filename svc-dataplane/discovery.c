@@ -43,7 +43,10 @@ void discovery_set(struct discovery *discovery, const struct discovery_setting *
 {
 	lan_set(&discovery->lan, &setting->lan);
 	lan_set_own(&discovery->lan, setting->own, setting->n_own);
-	binding_set(&discovery->binding, setting->lan.on ? setting->lan.address : 0);
+	binding_set(&discovery->binding,
+		    setting->lan.on & DATAPLANE_LAN_DISCOVERY ? setting->lan.address : 0);
+	if (!discovery->binding.address)
+		discovery->n_held = 0;
 	discovery->card_fd = setting->card_fd;
 }
 

@@ -74,7 +74,7 @@ bool lan_is_for_all(const struct lan *lan, bool inside, const uint8_t *packet, s
 	const struct lan_config *config = &lan->config;
 	uint32_t to;
 
-	if (!is_ipv4(packet, length))
+	if (!config->address || !is_ipv4(packet, length))
 		return false;
 	to = address_at(packet, IPV4_DESTINATION);
 	return to == UINT32_MAX || is_group(to) || (config->broadcast && to == config->broadcast) ||

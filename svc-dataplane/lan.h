@@ -46,8 +46,8 @@
 
 /* Addresses in network order, as in packets. */
 struct lan_config {
-	unsigned on;	    /* enum dataplane_lan; 0: nothing is carried */
-	uint32_t address;   /* own, in the party; 0: in none */
+	unsigned on;	    /* enum dataplane_lan; without DISCOVERY nothing is carried */
+	uint32_t address;   /* own, in the party; 0: in none, and nothing is for everybody */
 	uint32_t broadcast; /* the party's */
 	uint32_t mask;	    /* its prefix */
 };

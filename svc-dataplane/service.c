@@ -158,11 +158,13 @@ static void reconcile_lan(struct dataplane *dataplane)
 		.dataplane = dataplane, .discovery.card_fd = -1, .capture_fd = -1};
 	struct lan_config *config = &setting.discovery.lan;
 
-	if (party->up && party->lan & DATAPLANE_LAN_DISCOVERY) {
+	if (party->up) {
 		config->on = party->lan;
 		config->address = htonl(addr_ipv4_value(&party->address));
 		config->broadcast = interface_broadcast(&party->address, party->prefix_length);
 		config->mask = htonl(~(UINT32_MAX >> party->prefix_length));
+	}
+	if (config->on & DATAPLANE_LAN_DISCOVERY) {
 		setting.discovery.n_own = capture_own_addresses(setting.discovery.own, LAN_OWN_MAX);
 		open_lan(dataplane, &setting);
 		serve_checks(dataplane);

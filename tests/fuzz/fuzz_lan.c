@@ -4,13 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "svc-dataplane/binding.h"
 #include "svc-dataplane/fragment.h"
 #include "svc-dataplane/lan.h"
 #include "tests/unit/inner.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static const struct split_offload whole = {.kind = SPLIT_NONE};
+static const struct split_offload begun = {.kind = SPLIT_NONE, .checksum = true};
+
 static struct lan lan;
+static struct binding binding;
 
 static void expect(bool right)
 {
@@ -47,6 +52,8 @@ static void leave(uint64_t now_us, uint8_t *packet, size_t length)
 	if (length < sizeof(before))
 		return;
 	memcpy(before, packet, sizeof(before));
+	binding_leaves(&binding, now_us, length % 2, packet, length, length % 3 ? &whole : &begun);
+	memcpy(packet, before, sizeof(before));
 	memcpy(packet + 12, &lan.config.address, 4); /* most are not our own otherwise */
 	if (!lan_leaves(&lan, now_us, packet[length - 1] % 3u, packet, length))
 		return;
@@ -57,6 +64,23 @@ static void leave(uint64_t now_us, uint8_t *packet, size_t length)
 	cut(packet, length);
 }
 
+/* What is translated stays within its bytes, and goes where the kernel said. */
+static void arrive(uint64_t now_us, uint8_t *packet, size_t length)
+{
+	const struct binding_answer answer = {0x0a01a8c0, length % 2};
+	struct binding_port port;
+	bool ask;
+
+	if (lan_arrives(&lan, now_us, packet, length))
+		check(packet, length);
+	if (binding_arrives(&binding, now_us, packet, length, &port, &ask) != BINDING_WAIT)
+		return;
+	binding_answered(&binding, now_us, &port, &answer);
+	if (binding_arrives(&binding, now_us, packet, length, &port, &ask) == BINDING_TO_CARD)
+		expect(memcmp(packet + 16, &answer.address, 4) == 0 &&
+		       inner_sum(0, packet, (packet[0] & 15u) * 4) == 0xffff);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint64_t now_us = 1000000;
@@ -65,6 +89,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	lan_init(&lan, (const uint8_t[16]){1});
 	lan_set(&lan, &config);
+	binding_set(&binding, 0);
+	binding_set(&binding, config.address);
 	for (size_t at = 1; at + 2 <= size; now_us += 1000) {
 		size_t length = (size_t)(data[at] << 8 | data[at + 1]);
 		uint8_t *packet;
@@ -77,8 +103,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(packet, data + at, length);
 		if (!member)
 			leave(now_us, packet, length);
-		else if (lan_arrives(&lan, now_us, packet, length))
-			check(packet, length);
+		else
+			arrive(now_us, packet, length);
 		free(packet);
 		at += length;
 	}
