@@ -51,7 +51,7 @@ SRC_lanrage-dataplane := $(SERVICE) $(WIREGUARD) $(addprefix svc-dataplane/, \
 	checksum.c split.c coalesce.c ecn.c trains.c backlog.c \
 	note.c probe.c path.c reach.c schedule.c relaylink.c reflexive.c peer.c peertable.c \
 	engine.c desired.c manual.c snapshot.c fragment.c lan.c \
-	vnet.c device.c capture.c binding.c discovery.c groups.c sockets.c lancheck.c selftest.c underlay.c packetloop.c interface.c stunpipe.c \
+	vnet.c device.c capture.c binding.c discovery.c groups.c sockets.c lancheck.c lanservice.c selftest.c underlay.c packetloop.c interface.c stunpipe.c \
 	codec.c keystore.c resume.c uapi.c service.c dispatch.c main.c)
 PB_lanrage-dataplane  := ipc dataplane
 LIB_lanrage-dataplane := $(call pkg,$(LIBS_BUS) libmnl) $(NNG) -lb2 $(AEAD) -lpthread

@@ -160,7 +160,7 @@ static void check_lan(void *data, struct bus_call *call, const uint8_t *body, si
 {
 	(void)body;
 	(void)length;
-	service_check_lan(data, call);
+	lanservice_check(data, call);
 }
 
 #define CONTROL BUS_FROM(SERVICE_CONTROL)

@@ -1,26 +1,21 @@
 #include "svc-dataplane/service.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "svc-dataplane/aead.h"
-#include "svc-dataplane/capture.h"
 #include "svc-dataplane/interface.h"
 #include "svc-dataplane/selftest.h"
-#include "svc-dataplane/sockets.h"
 
 #define STALE_MAX	   4096 /* packets of the process before thrown away at the start */
 #define INTERFACE_RETRY_MS 2000
 #define PATHS_STORE_MS	   1000
-#define GROUPS_SWEEP_MS	   5000
 
 /* ---- the interface ---- */
 
@@ -82,150 +77,6 @@ static void reconcile_interface(void *data)
 	interface_changed(dataplane,
 			  dataplane->party.up ? DATAPLANE_INTERFACE_UP : DATAPLANE_INTERFACE_DOWN,
 			  "");
-}
-
-/* ---- LAN discovery ---- */
-
-struct lan_setting {
-	struct dataplane *dataplane;
-	struct discovery_setting discovery;
-	int capture_fd;
-};
-
-static void set_lan(struct engine *engine, uint64_t now_us, void *argument)
-{
-	struct lan_setting *setting = argument;
-
-	(void)engine;
-	(void)now_us;
-	discovery_set(setting->dataplane->discovery, &setting->discovery);
-	packetloop_set_capture(setting->dataplane->packets, setting->capture_fd);
-}
-
-/* Both may be missing: then only what programs send to the party's interface itself is carried. The
- * filter of the capture says what the party is, so for another one it is opened anew. */
-static void open_lan(struct dataplane *dataplane, struct lan_setting *setting)
-{
-	const struct lan_config *config = &setting->discovery.lan;
-	/* a card whose network overlaps the party's has neighbours at members' addresses */
-	uint32_t mask = dataplane->interface_collides ? 0 : config->mask;
-	struct error error = {0};
-
-	setting->discovery.card_fd = dataplane->card_fd;
-	if (dataplane->card_fd < 0)
-		setting->discovery.card_fd = capture_open_card();
-	setting->capture_fd = dataplane->capture_fd;
-	if (dataplane->capture_fd >= 0 && dataplane->capture_mask == mask &&
-	    dataplane->capture_network == (config->address & mask))
-		return;
-	dataplane->capture_mask = mask;
-	dataplane->capture_network = config->address & mask;
-	setting->capture_fd =
-		capture_open(dataplane->device.name, config->address & mask, mask, &error);
-	if (setting->capture_fd < 0)
-		log_warning("lan: %s", error.text);
-}
-
-/* The one in use gives way to another, or to none. */
-static void replace(int *fd, int by)
-{
-	if (*fd >= 0 && *fd != by)
-		close(*fd);
-	*fd = by;
-}
-
-static void serve_checks(struct dataplane *dataplane)
-{
-	int result = lancheck_serve(&dataplane->lancheck, &dataplane->loop, dataplane->device.name);
-
-	if (result < 0)
-		log_warning("lan: cannot answer others at port %d: %s", LANCHECK_PORT,
-			    strerror(-result));
-}
-
-static void stop_checks(struct dataplane *dataplane)
-{
-	lancheck_stop(&dataplane->lancheck);
-	if (dataplane->lan_call)
-		bus_reply_error(dataplane->lan_call, -ECANCELED, "LAN discovery was switched off");
-	dataplane->lan_call = NULL;
-}
-
-static void reconcile_lan(struct dataplane *dataplane)
-{
-	const struct dataplane_party *party = &dataplane->party;
-	struct lan_setting setting = {
-		.dataplane = dataplane, .discovery.card_fd = -1, .capture_fd = -1};
-	struct lan_config *config = &setting.discovery.lan;
-
-	if (party->up) {
-		config->on = party->lan;
-		config->address = htonl(addr_ipv4_value(&party->address));
-		config->broadcast = interface_broadcast(&party->address, party->prefix_length);
-		config->mask = htonl(~(UINT32_MAX >> party->prefix_length));
-	}
-	if (config->on & DATAPLANE_LAN_DISCOVERY) {
-		setting.discovery.n_own = capture_own_addresses(setting.discovery.own, LAN_OWN_MAX);
-		open_lan(dataplane, &setting);
-		serve_checks(dataplane);
-	} else {
-		groups_clear(&dataplane->groups);
-		stop_checks(dataplane);
-	}
-	packetloop_call(dataplane->packets, set_lan, &setting);
-	replace(&dataplane->capture_fd, setting.capture_fd);
-	replace(&dataplane->card_fd, setting.discovery.card_fd);
-}
-
-static void sweep_groups(void *data)
-{
-	struct dataplane *dataplane = data;
-
-	if (!groups_sweep(&dataplane->groups))
-		loop_timer_stop(&dataplane->groups_timer);
-}
-
-struct answering {
-	struct dataplane *dataplane;
-	struct discovery_question question;
-	struct binding_answer answer;
-	bool known;
-};
-
-static void give_answer(struct engine *engine, uint64_t now_us, void *argument)
-{
-	struct answering *answering = argument;
-
-	(void)engine;
-	discovery_answered(answering->dataplane->discovery, now_us, &answering->question,
-			   answering->known ? &answering->answer : NULL);
-}
-
-static void look_for_group(struct dataplane *dataplane, uint32_t group)
-{
-	int result = groups_want(&dataplane->groups, group);
-
-	if (result == 0)
-		loop_timer_start(&dataplane->loop, &dataplane->groups_timer, GROUPS_SWEEP_MS,
-				 GROUPS_SWEEP_MS, sweep_groups, dataplane);
-	else if (result != -ESRCH)
-		log_debug("lan: cannot join a group: %s", strerror(-result));
-}
-
-static void answer_questions(struct dataplane *dataplane)
-{
-	struct answering answering = {.dataplane = dataplane};
-	uint32_t own = htonl(addr_ipv4_value(&dataplane->party.address));
-
-	while (discovery_take_question(dataplane->discovery, &answering.question)) {
-		if (answering.question.group)
-			look_for_group(dataplane, answering.question.group);
-		else
-			answering.known = sockets_find(&answering.question.port, own,
-						       dataplane->discovery->interface,
-						       &answering.answer) == 0;
-		packetloop_call(dataplane->packets, give_answer, &answering);
-	}
 }
 
 /* ---- desired state ---- */
@@ -308,7 +159,7 @@ int service_set_party(struct dataplane *dataplane, struct dataplane_party *party
 	resume_save(&dataplane->resume, KEYSTORE_PARTY, body, length);
 	if (!same || dataplane->interface_state == DATAPLANE_INTERFACE_FAILED)
 		reconcile_interface(dataplane);
-	reconcile_lan(dataplane);
+	lanservice_reconcile(dataplane);
 	return 0;
 }
 
@@ -334,7 +185,7 @@ void service_moved(struct dataplane *dataplane)
 	packetloop_call(dataplane->packets, tell_moved, NULL);
 	if (dataplane->party.up)
 		reconcile_interface(dataplane);
-	reconcile_lan(dataplane);
+	lanservice_reconcile(dataplane);
 }
 
 /* ---- questions ---- */
@@ -418,43 +269,6 @@ int service_take_notes(struct dataplane *dataplane, const struct dataplane_take_
 	notes->instance = dataplane->service.instance;
 	return packetloop_take_notes(dataplane->packets,
 				     wish->instance == notes->instance ? wish->after : 0, notes);
-}
-
-static void give_lan_check(void *data, const struct dataplane_lan_check *check)
-{
-	struct dataplane *dataplane = data;
-	uint8_t *body = NULL;
-	ssize_t length = dataplane_lan_check_encode(check, &body);
-
-	bus_reply_encoded(dataplane->lan_call, length, body);
-	dataplane->lan_call = NULL;
-}
-
-static uint32_t connected_members(struct dataplane *dataplane)
-{
-	struct dataplane_state state;
-	uint32_t n = 0;
-
-	if (service_state(dataplane, &state) < 0)
-		return 0;
-	for (size_t i = 0; i < state.n_peers; i++)
-		n += state.peers[i].state == DATAPLANE_PEER_CONNECTED;
-	dataplane_state_clear(&state);
-	return n;
-}
-
-void service_check_lan(struct dataplane *dataplane, struct bus_call *call)
-{
-	int result = lancheck_ask(&dataplane->lancheck, connected_members(dataplane),
-				  give_lan_check, dataplane);
-
-	if (result == 0)
-		dataplane->lan_call = call;
-	else
-		bus_reply_error(call, result,
-				result == -EBUSY	? "LAN discovery is being checked already"
-				: result == -EOPNOTSUPP ? "LAN discovery is off"
-							: strerror(-result));
 }
 
 struct probing {
@@ -583,7 +397,7 @@ static void on_wake(void *data)
 	}
 	while (packetloop_take_result(dataplane->packets, &result))
 		answer_probe(dataplane, &result);
-	answer_questions(dataplane);
+	lanservice_answer(dataplane);
 }
 
 /* ---- `wg` ---- */
@@ -674,7 +488,7 @@ static int open_packets(struct dataplane *dataplane, struct error *error)
 	result = discovery_new(&dataplane->discovery, &dataplane->device, wake, dataplane);
 	if (result < 0)
 		return error_set(error, result, "out of memory");
-	groups_init(&dataplane->groups, dataplane->device.name);
+	groups_init(&dataplane->lan.groups, dataplane->device.name);
 	config.discovery = dataplane->discovery;
 	drain(dataplane);
 	dataplane->offloads_failing = offloads_that_fail();
@@ -703,7 +517,7 @@ static void carry_on(struct dataplane *dataplane)
 			dataplane_party_clear(&dataplane->party);
 		} else if (dataplane->party.up) {
 			reconcile_interface(dataplane);
-			reconcile_lan(dataplane);
+			lanservice_reconcile(dataplane);
 		}
 	}
 	if (resume_plan(&dataplane->resume, &plan) == 0) {
@@ -721,7 +535,7 @@ int service_start(struct dataplane *dataplane, int argc, char **argv, struct err
 {
 	int result = service_init(&dataplane->service, SERVICE_DATAPLANE, argc, argv, error);
 
-	dataplane->capture_fd = dataplane->card_fd = dataplane->groups.fd = -1;
+	lanservice_init(&dataplane->lan);
 	if (result < 0)
 		return result;
 	resume_init(&dataplane->resume, dataplane->service.own_state);
@@ -761,7 +575,7 @@ void service_run(struct dataplane *dataplane)
 
 void service_stop(struct dataplane *dataplane)
 {
-	stop_checks(dataplane);
+	lanservice_stop(dataplane);
 	for (int i = 0; i < BUS_CALLS_MAX; i++) {
 		if (dataplane->probes[i].call)
 			bus_reply_error(dataplane->probes[i].call, -ECANCELED, "stopping");
@@ -773,9 +587,7 @@ void service_stop(struct dataplane *dataplane)
 	loop_deinit(&dataplane->loop);
 	uapi_server_clear(&dataplane->uapi);
 	packetloop_free(dataplane->packets);
-	replace(&dataplane->capture_fd, -1);
-	replace(&dataplane->card_fd, -1);
-	groups_clear(&dataplane->groups);
+	lanservice_deinit(&dataplane->lan);
 	discovery_free(dataplane->discovery);
 	underlay_free(dataplane->underlay);
 	dataplane_party_clear(&dataplane->party);

@@ -13,8 +13,7 @@
 #include "common/bus.h"
 #include "common/service.h"
 #include "svc-dataplane/codec.h"
-#include "svc-dataplane/groups.h"
-#include "svc-dataplane/lancheck.h"
+#include "svc-dataplane/lanservice.h"
 #include "svc-dataplane/packetloop.h"
 #include "svc-dataplane/resume.h"
 #include "svc-dataplane/uapi.h"
@@ -35,12 +34,7 @@ struct dataplane {
 	struct stunpipe stun;
 	struct discovery *discovery;
 	struct packetloop *packets;
-	int capture_fd, card_fd;		/* -1: not open */
-	uint32_t capture_network, capture_mask; /* as the capture was opened */
-	struct groups groups;			/* joined on the interface */
-	struct loop_timer groups_timer;
-	struct lancheck lancheck;
-	struct bus_call *lan_call; /* waits for it, or NULL */
+	struct lanservice lan;
 	unsigned offloads_failing; /* in the self-test */
 	unsigned offloads_off;	   /* as last set; packet thread */
 	struct loop_wake wake;
@@ -87,8 +81,7 @@ int service_send_note(struct dataplane *dataplane, const struct dataplane_note *
 /* To be cleared. */
 int service_take_notes(struct dataplane *dataplane, const struct dataplane_take_notes *wish,
 		       struct dataplane_notes *notes);
-/* These two answer the call, now or within a second or so. */
-void service_check_lan(struct dataplane *dataplane, struct bus_call *call);
+/* Answers the call, now or within a second or so. */
 void service_probe(struct dataplane *dataplane, struct bus_call *call,
 		   const struct dataplane_key *key);
 
