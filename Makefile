@@ -276,6 +276,13 @@ test-tools: $(TEST_TOOLS)
 scenario: all test-tools
 	$(Q)LANRAGE_BUILD=$(BUILD) LANRAGE_SANITIZE=$(SANITIZE) /usr/bin/python3 -m pytest -p no:cacheprovider -q tests/scenario $(PYTEST)
 
+# Real games, which `make test` leaves out for their size.
+test-games: test-deps
+	$(Q)deploy/packages/install.sh games
+	$(Q)$(SUBMAKE) all test-tools
+	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 -m pytest -p no:cacheprovider -q tests/games $(PYTEST)
+.PHONY: test-games
+
 # What takes part in `make bench`; each writes $(BUILD)/bench/NAME.json. Plain builds only.
 BENCHES := reach engine lan
 .PHONY: bench soak $(BENCHES:%=bench-%)
