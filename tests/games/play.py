@@ -18,13 +18,18 @@ PCAP_HEADER = 24
 CORNER = -2000
 
 
-def as_player(host, words, **environment):
-    """The command that runs words as a user whose home is in the host's folder."""
+def home_of(host):
+    """The player's home on that host."""
     home = f"{host.dir}/home"
     if not os.path.exists(home):
         os.mkdir(home)
         os.chown(home, USER, USER)
-    settings = {"HOME": home, "PATH": "/usr/games:/usr/bin:/bin", "SDL_AUDIODRIVER": "dummy",
+    return home
+
+
+def as_player(host, words, **environment):
+    """The command that runs words as the player, with no display."""
+    settings = {"HOME": home_of(host), "PATH": "/usr/games:/usr/bin:/bin", "SDL_AUDIODRIVER": "dummy",
                 "SDL_VIDEODRIVER": "dummy", "LIBGL_ALWAYS_SOFTWARE": "1", **environment}
     return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "env", "-i",
             *(f"{name}={value}" for name, value in settings.items()), *(str(word) for word in words)]
@@ -76,7 +81,7 @@ class Screen:
 
 
 class Search(Capture):
-    """What goes by in search of servers, on all interfaces of one host."""
+    """What goes by in search of servers, on all interfaces of one host; to be looked at while it runs."""
 
     def __init__(self, host, ports):
         super().__init__(host, "any", f"udp portrange {ports}" if "-" in str(ports) else f"udp port {ports}")
@@ -144,8 +149,7 @@ class Games(contextlib.ExitStack):
 
     def file(self, host, path, *lines):
         """Puts a file into the player's home; its path."""
-        home = as_player(host, []) and f"{host.dir}/home"
-        path = f"{home}/{path}"
+        path = f"{home_of(host)}/{path}"
         self.run(host, "mkdir", "-p", os.path.dirname(path))
         with open(path, "w") as file:
             file.writelines(f"{line}\n" for line in lines)
