@@ -37,6 +37,7 @@ def test_qstat(games):
     a, b, c = games.a, games.b, games.c
     for host in (b, c):
         games.serve(host, 27960, "openarena-server", *ARENA, "+set", "sv_hostname", f"friends-{host.name}")
+        games.says(host, "openarena-server", "AAS initialized")     # it does not answer before
     with games.search(27960) as search:
         for everybody in (EVERYBODY, a.main_interface.addr4.network.broadcast_address):
             found = games.run(a, "quakestat", "-nh", "-q3s", f"+{everybody}").splitlines()
@@ -49,6 +50,7 @@ def test_openarena(games):
     """Its menu "Multiplayer" lists the server, "fight" joins it, and what one says there the other reads."""
     a, b, screen = games.a, games.b, games.screen
     server = games.serve(b, 27960, "openarena-server", *ARENA, "+set", "sv_hostname", "friends", stdin=subprocess.PIPE)
+    games.says(b, "openarena-server", "AAS initialized")
     settings = {"com_pipefile": "pipe", "r_fullscreen": 0, "r_mode": 3, "s_initsound": 0, "com_introplayed": 1,
                 "ui_setupchecked": 1, "ui_browserMaster": 0, "name": "Ana"}
     with games.search("27960-27963") as search:
