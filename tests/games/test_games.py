@@ -47,7 +47,7 @@ def test_qstat(games):
 
 
 def test_openarena(games):
-    """Its menu "Multiplayer" lists the server, "fight" joins it, and what one says there the other reads."""
+    """Its menu "Multiplayer" lists the server, "fight" joins it, and what a says there b reads."""
     a, b, screen = games.a, games.b, games.screen
     server = games.serve(b, 27960, "openarena-server", *ARENA, "+set", "sv_hostname", "friends", stdin=subprocess.PIPE)
     games.says(b, "openarena-server", "AAS initialized")
@@ -87,7 +87,7 @@ def test_nexuiz(games):
 
 
 def test_cube2(games):
-    """The command lanconnect joins who answers everybody, and what one says there the other reads."""
+    """The command lanconnect joins who answers everybody, and what a says there b reads."""
     a, b = games.a, games.b
     games.serve(b, 28785, "cube2-server", "-nfriends", "-m")
     with games.search(28785) as search:
@@ -117,7 +117,7 @@ def test_blobby(games):
 
 
 def test_openttd(games):
-    """"Search LAN" lists the server, "Join game" joins it, and what one says there the other reads."""
+    """"Search LAN" lists the server, "Join game" joins it, and what a says there b reads."""
     a, b, screen = games.a, games.b, games.screen
     world = games.file(b, "ttd/openttd.cfg", "[network]", "server_name = friends", "server_game_type = local",
                        "client_name = Ben", "[game_creation]", "map_x = 6", "map_y = 6", "[difficulty]",
@@ -159,7 +159,7 @@ def test_freeciv(games):
 
 
 def test_teeworlds(games):
-    """Its page "Local" lists the server, "Connect" joins it, and what one says there the other reads."""
+    """Its page "Local" lists the server, "Connect" joins it, and what a says there b reads."""
     a, b, screen = games.a, games.b, games.screen
     games.serve(b, 8303, "teeworlds-server", "sv_name friends;sv_register 0")
     games.file(a, ".teeworlds/settings07.cfg", "player_name Ana", "gfx_screen_width 640", "gfx_screen_height 480",
