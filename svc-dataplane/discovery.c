@@ -160,16 +160,29 @@ static bool group_is_known(struct discovery *discovery, uint64_t now_us, uint32_
 	return !group->asked;
 }
 
-static bool hold(struct discovery *discovery, const uint8_t *packet, size_t length)
+/* As they are, before more come: the order of each flow stays. */
+static void let_go(struct discovery *discovery)
 {
-	struct discovery_packet *place = &discovery->held[discovery->n_held];
+	for (size_t i = 0; i < discovery->n_held; i++)
+		device_write(discovery->device, discovery->held[i].bytes,
+			     discovery->held[i].length);
+	device_flush(discovery->device);
+	discovery->n_held = 0;
+}
+
+static void hold(struct discovery *discovery, uint8_t *packet, size_t length)
+{
+	struct discovery_packet *place;
 
 	if (discovery->n_held == DISCOVERY_HELD || length > sizeof(place->bytes))
-		return false;
-	discovery->n_held++;
+		let_go(discovery);
+	if (length > sizeof(place->bytes)) {
+		device_write(discovery->device, packet, length);
+		return;
+	}
+	place = &discovery->held[discovery->n_held++];
 	place->length = length;
 	memcpy(place->bytes, packet, length);
-	return true;
 }
 
 static enum binding_verdict look_at_port(struct discovery *discovery, uint64_t now_us,
@@ -195,11 +208,10 @@ static void deliver(struct discovery *discovery, uint64_t now_us, uint8_t *packe
 		capture_send_to_card(discovery->card_fd, packet, length);
 		return;
 	}
-	if (verdict == BINDING_WAIT && hold(discovery, packet, length))
-		return;
-	if (group && !group_is_known(discovery, now_us, group) && hold(discovery, packet, length))
-		return;
-	device_write(discovery->device, packet, length);
+	if (verdict == BINDING_WAIT || (group && !group_is_known(discovery, now_us, group)))
+		hold(discovery, packet, length);
+	else
+		device_write(discovery->device, packet, length);
 }
 
 void discovery_deliver(struct discovery *discovery, uint64_t now_us, uint8_t *packet, size_t length)

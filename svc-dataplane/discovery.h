@@ -4,8 +4,8 @@
  * lan.h decides what of it goes on, binding.h for whom it is. What only the kernel knows, whether
  * some program wants a multicast group (groups.h) and whose a port is (sockets.h), the service
  * thread asks, because asking takes locks of the kernel's; meanwhile packets wait here: some tenths
- * of a millisecond, before the first of a group or a port. What has no place to wait goes on as it
- * is, which is right for most.
+ * of a millisecond, before the first of a group or a port. Where all places are taken, those
+ * who wait go on as they are, which is right for most.
  */
 #ifndef LANRAGE_DATAPLANE_DISCOVERY_H
 #define LANRAGE_DATAPLANE_DISCOVERY_H
