@@ -266,7 +266,7 @@ fuzz-short:
 fuzz-run: $(FUZZ:%=$(BUILD)/tests/%)
 	$(Q)printf '%s\n' $(FUZZ:fuzz_%=%) | xargs -P$(JOBS) -I@ sh -c 'echo "== fuzz_@"; \
 		mkdir -p $(BUILD)/corpus/@; $(BUILD)/tests/fuzz_@ -max_total_time=$(FUZZ_SECONDS) \
-		-timeout=20 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 $(BUILD)/corpus/@ \
+		-timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 $(BUILD)/corpus/@ \
 		$$(ls -d tests/fuzz/corpus/@ 2>/dev/null) >$(BUILD)/corpus/@.log 2>&1 || \
 		{ cat $(BUILD)/corpus/@.log; exit 255; }'
 .PHONY: fuzz-run

@@ -10,6 +10,7 @@ void handle_status(const struct request *request, struct reply *reply);
 void handle_network(const struct request *request, struct reply *reply);
 /* handle_netcheck.c */
 void handle_netcheck(const struct request *request, struct reply *reply);
+void handle_lan_check(const struct request *request, struct reply *reply);
 /* handle_party.c */
 void handle_create(const struct request *request, struct reply *reply);
 void handle_join(const struct request *request, struct reply *reply);
@@ -29,8 +30,6 @@ void handle_setting(const struct request *request, struct reply *reply);
 void handle_change_settings(const struct request *request, struct reply *reply);
 /* handle_logs.c */
 void handle_logs(const struct request *request, struct reply *reply);
-/* handle_netcheck.c, too */
-void handle_lan_check(const struct request *request, struct reply *reply);
 /* handle_metrics.c */
 void handle_system(const struct request *request, struct reply *reply);
 void handle_system_history(const struct request *request, struct reply *reply);

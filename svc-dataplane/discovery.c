@@ -237,11 +237,8 @@ void discovery_answered(struct discovery *discovery, uint64_t now_us,
 		binding_answered(&discovery->binding, now_us, &question->port, answer);
 	memcpy(waiting, discovery->held, n * sizeof(waiting[0]));
 	discovery->n_held = 0;
-	for (size_t i = 0; i < n; i++) {
-		uint8_t *packet = waiting[i].bytes;
-		bool all = lan_is_for_all(&discovery->lan, true, packet, waiting[i].length);
-
-		deliver(discovery, now_us, packet, waiting[i].length, all ? lan_group(packet) : 0);
-	}
+	for (size_t i = 0; i < n; i++) /* all IPv4 */
+		deliver(discovery, now_us, waiting[i].bytes, waiting[i].length,
+			lan_group(waiting[i].bytes));
 	device_flush(discovery->device); /* they lie on our stack */
 }

@@ -42,22 +42,20 @@ static void set(struct engine *engine, uint64_t now_us, void *argument)
  * filter of the capture says what the party is, so for another one it is opened anew. */
 static void open_descriptors(struct dataplane *dataplane, struct setting *setting)
 {
+	struct lanservice *service = &dataplane->lan;
 	const struct lan_config *config = &setting->discovery.lan;
 	/* a card whose network overlaps the party's has neighbours at members' addresses */
 	uint32_t mask = dataplane->interface_collides ? 0 : config->mask;
+	uint32_t network = config->address & mask;
 	struct error error = {0};
 
-	setting->discovery.card_fd = dataplane->lan.card_fd;
-	if (dataplane->lan.card_fd < 0)
-		setting->discovery.card_fd = capture_open_card();
-	setting->capture_fd = dataplane->lan.capture_fd;
-	if (dataplane->lan.capture_fd >= 0 && dataplane->lan.mask == mask &&
-	    dataplane->lan.network == (config->address & mask))
+	setting->discovery.card_fd = service->card_fd >= 0 ? service->card_fd : capture_open_card();
+	setting->capture_fd = service->capture_fd;
+	if (service->capture_fd >= 0 && service->mask == mask && service->network == network)
 		return;
-	dataplane->lan.mask = mask;
-	dataplane->lan.network = config->address & mask;
-	setting->capture_fd =
-		capture_open(dataplane->device.name, config->address & mask, mask, &error);
+	service->mask = mask;
+	service->network = network;
+	setting->capture_fd = capture_open(dataplane->device.name, network, mask, &error);
 	if (setting->capture_fd < 0)
 		log_warning("lan: %s", error.text);
 }

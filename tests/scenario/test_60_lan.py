@@ -20,7 +20,7 @@ import time
 import pytest
 
 from lab import Lab, UdpStream, wait_until
-from party import address_of, connect, log_of, start_party, together
+from party import address_of, connect, join, log_of, start_party, together
 
 PORT, GROUP, GROUP_PORT = 27015, "224.0.2.60", 4445
 EVERYBODY = "255.255.255.255"
@@ -320,14 +320,19 @@ def lan_routes(host):
     return {line.split()[0] for line in text.splitlines()}
 
 
+def come(lab, newcomer, host, seen_by):
+    """One more machine joins by the host's code; seen_by has a session with it then."""
+    newcomer.start_lanraged(f"ws://{lab.nodes['server'].addr4}:8667")
+    join(newcomer, host.lanrage("party", "invite")["code"], newcomer.name)
+    wait_until(lambda: any(peer["name"] == newcomer.name and peer["state"] == "connected"
+                           for peer in seen_by.lanrage("peers")), SOON_S, f"{newcomer.name} is there")
+
+
 def test_no_default_route(world):
     """Then, and only then, what is for everybody is routed to the party's interface; the kernel would refuse it."""
     lab, a, b, _, _ = world
     e = lab.behind("e")
-    e.start_lanraged(f"ws://{lab.nodes['server'].addr4}:8667")
-    e.lanrage("join", a.lanrage("party", "invite")["code"], "--name", "e")
-    wait_until(lambda: any(peer["name"] == "e" and peer["state"] == "connected" for peer in b.lanrage("peers")), SOON_S,
-               "e is there")
+    come(lab, e, a, seen_by=b)
     assert lan_routes(e) == set()
     with without_default_route(e):
         wait_until(lambda: lan_routes(e) == {EVERYBODY, "224.0.0.0/4"}, SOON_S, "the routes are there")
@@ -350,10 +355,7 @@ def test_two_cards(world):
     lab, a, b, _, _ = world
     f = lab.behind("f")
     lab.router("f-other").connect(f, "eth1", metric=100)
-    f.start_lanraged(f"ws://{lab.nodes['server'].addr4}:8667")
-    f.lanrage("join", a.lanrage("party", "invite")["code"], "--name", "f")
-    wait_until(lambda: any(peer["name"] == "f" and peer["state"] == "connected" for peer in b.lanrage("peers")), SOON_S,
-               "f is there")
+    come(lab, f, a, seen_by=b)
     with Ear(b) as at_b:
         at_b.answer = b"here"
         for card in f.interfaces.values():
@@ -446,9 +448,10 @@ def test_a_storm_is_capped(world):
 def traces(host):
     """All that LAN discovery might leave behind."""
     packets = host.run(["cat", "/proc/net/packet"]).stdout.splitlines()[1:]
-    return {"routes": lan_routes(host) if "lanrage0" in host.run(["ip", "-o", "link"]).stdout else set(),
+    interface = "lanrage0" in host.run(["ip", "-o", "link"]).stdout
+    return {"routes": lan_routes(host) if interface else set(),
             "captures": [line.split()[3] for line in packets],
-            "interface": "lanrage0" in host.run(["ip", "-o", "link"]).stdout,
+            "interface": interface,
             "groups": "lanrage0" in host.run(["cat", "/proc/net/igmp"]).stdout}
 
 
@@ -462,10 +465,7 @@ def test_nothing_is_left(world, crash):
     g = lab.behind(f"g{int(crash)}")
     before = traces(g)
     assert before == NOTHING
-    g.start_lanraged(f"ws://{lab.nodes['server'].addr4}:8667")
-    g.lanrage("join", a.lanrage("party", "invite")["code"], "--name", g.name)
-    wait_until(lambda: any(peer["name"] == "a" and peer["state"] == "connected" for peer in g.lanrage("peers")), SOON_S,
-               "a is there")
+    come(lab, g, a, seen_by=a)
     with without_default_route(g), Ear(g, GROUP_PORT, GROUP) as in_group, mouth(a) as sock:
         sock.sendto(b"beacon", (GROUP, GROUP_PORT))
         in_group.hears(b"beacon")
@@ -476,8 +476,8 @@ def test_nothing_is_left(world, crash):
             os.kill(dataplane, signal.SIGKILL)
             wait_until(lambda: g.lanrage("status")["services"]["dataplane"]["pid"] != dataplane, SOON_S, "it is back")
             wait_until(lambda: traces(g)["captures"], SOON_S, "it captures")
-        g.lanrage("party", "leave") if not crash else None
-        if not crash:
+        else:
+            g.lanrage("party", "leave")
             wait_until(lambda: traces(g)["captures"] == [] and lan_routes(g) == set(), SOON_S, "out of the party")
         assert g.stop_lanraged() == 0
     assert traces(g) == NOTHING
