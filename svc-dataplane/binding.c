@@ -15,7 +15,8 @@ void binding_set(struct binding *binding, uint32_t address)
 {
 	if (binding->address == address)
 		return;
-	memset(binding, 0, sizeof(*binding));
+	if (binding->address) /* else nothing was noted, and the memory was never touched */
+		memset(binding, 0, sizeof(*binding));
 	binding->address = address;
 }
 
@@ -178,13 +179,11 @@ void binding_answered(struct binding *binding, uint64_t now_us, const struct bin
 static void remember(struct binding *binding, uint64_t now_us, const uint8_t *packet,
 		     const uint8_t *transport, const struct binding_answer *answer)
 {
-	struct binding_port port = port_at(packet, transport, 0);
-	struct binding_place *place = take_place(binding, now_us, &port, true);
+	const struct binding_port port = port_at(packet, transport, 0);
 
-	if (!place)
-		return;
-	place->known_us = now_us;
-	place->answer = *answer;
+	/* whoever sends now is alive; who had the place before may be gone */
+	*place_of(binding, &port) =
+		(struct binding_place){.port = port.port, .known_us = now_us, .answer = *answer};
 }
 
 void binding_leaves(struct binding *binding, uint64_t now_us, bool device, uint8_t *packet,

@@ -23,7 +23,7 @@
 #include "common/clock.h"
 #include "svc-dataplane/split.h"
 
-#define BINDING_PLACES	 512 /* of each protocol; ports with the same remainder take turns */
+#define BINDING_PLACES	 8192 /* of each protocol; ports with the same remainder take turns */
 #define BINDING_FRESH_US (5 * CLOCK_SECOND)  /* then it is asked again */
 #define BINDING_KNOWN_US (60 * CLOCK_SECOND) /* then it is not known any more */
 
