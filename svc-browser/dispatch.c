@@ -1,10 +1,13 @@
 /* dispatch.c - what may be asked of svc-browser, by whom, and which function answers. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "svc-browser/service.h"
+
+#define OWN_STATUS_MS 300 /* the API waits 700 ms */
 
 static const char no_such_server[] = "no server has that id; `lanrage servers --json` shows them";
 
@@ -107,28 +110,64 @@ static void on_get(void *data, struct bus_call *call, const uint8_t *body, size_
 		reply_server(data, call, wish.id);
 }
 
-static void on_register(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+static void register_server(struct browser *browser, struct bus_call *call,
+			    struct browser_server *server)
 {
-	struct browser *browser = data;
-	struct browser_server server;
 	char plain[BROWSER_ID_MAX];
 	int r;
 
-	if (browser_server_decode(&server, body, length) < 0) {
+	registry_plain_id(&browser->registry, server->id, plain);
+	memcpy(server->id, plain, sizeof(server->id));
+	r = sharing_check_room(&browser->registry, server);
+	if (r == 0)
+		r = registry_register(&browser->registry, server, clock_now_us(),
+				      clock_wall_us() / CLOCK_SECOND);
+	if (r < 0)
+		refuse(browser, call, r);
+	else
+		answer_news(browser, call, r, server->id);
+}
+
+struct registration {
+	struct browser *browser;
+	struct bus_call *call;
+	struct browser_server server;
+};
+
+static void on_own_status(void *data, const struct error *error, const uint8_t *body, size_t length)
+{
+	struct registration *registration = data;
+	struct control_status status;
+
+	if (!error && control_status_decode(&status, body, length) == 0) {
+		browser_learn_self(registration->browser, &status);
+		control_status_clear(&status);
+	}
+	if (!error || error->code != -ECANCELED)
+		register_server(registration->browser, registration->call, &registration->server);
+	free(registration);
+}
+
+/* The answer has the address, so svc-control is asked for it first: the event that tells of a party
+ * may still be on its way. Where it is silent, what was known before has to do. */
+static void on_register(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct registration *registration = calloc(1, sizeof(*registration));
+	struct browser *browser = data;
+
+	if (!registration) {
+		bus_reply_error(call, -ENOMEM, strerror(ENOMEM));
+		return;
+	}
+	registration->browser = browser;
+	registration->call = call;
+	if (browser_server_decode(&registration->server, body, length) < 0) {
+		free(registration);
 		bus_reply_error(call, -EBADMSG, "the server's description is malformed");
 		return;
 	}
-	registry_plain_id(&browser->registry, server.id, plain);
-	memcpy(server.id, plain, sizeof(server.id));
-	r = sharing_check_room(&browser->registry, &server);
-	if (r == 0)
-		r = registry_register(&browser->registry, &server, clock_now_us(),
-				      clock_wall_us() / CLOCK_SECOND);
-	if (r < 0) {
-		refuse(browser, call, r);
-		return;
-	}
-	answer_news(browser, call, r, server.id);
+	bus_request(browser->bus, SERVICE_CONTROL, CONTROL_GET_STATUS, NULL, 0, OWN_STATUS_MS,
+		    on_own_status, registration);
 }
 
 static void on_remove(void *data, struct bus_call *call, const uint8_t *body, size_t length)

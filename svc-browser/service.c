@@ -113,10 +113,8 @@ static void on_restarted(void *data)
 	push_when_due(browser);
 }
 
-static void on_fetched(void *data, const struct control_status *status,
-		       const struct control_shared_list *shared)
+void browser_learn_self(struct browser *browser, const struct control_status *status)
 {
-	struct browser *browser = data;
 	struct registry_self *self = &browser->registry.self;
 	struct addr before = self->address;
 
@@ -124,10 +122,18 @@ static void on_fetched(void *data, const struct control_status *status,
 	memcpy(self->name, status->own_name, sizeof(self->name));
 	self->address = status->in_party ? status->address : (struct addr){0};
 	self->address.port = 0;
-	sharing_take(&browser->sharing, &browser->registry, status, shared, clock_now_us(),
-		     clock_wall_us() / CLOCK_SECOND);
 	if (!addr_equal(&before, &self->address))
 		on_restarted(browser);
+}
+
+static void on_fetched(void *data, const struct control_status *status,
+		       const struct control_shared_list *shared)
+{
+	struct browser *browser = data;
+
+	browser_learn_self(browser, status);
+	sharing_take(&browser->sharing, &browser->registry, status, shared, clock_now_us(),
+		     clock_wall_us() / CLOCK_SECOND);
 }
 
 void browser_note_change(struct browser *browser)

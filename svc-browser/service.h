@@ -31,6 +31,8 @@ struct browser {
 /* Runs until SIGTERM. Returns the exit status. */
 int browser_run(const struct service *service);
 
+/* Who we are, and at which address. */
+void browser_learn_self(struct browser *browser, const struct control_status *status);
 /* An own server changed: kept and shared. */
 void browser_note_change(struct browser *browser);
 void browser_note_heartbeat(struct browser *browser);
