@@ -76,14 +76,16 @@ static void send_bytes(struct mg_connection *connection, int status, const char 
 static int send_reply(struct mg_connection *connection, struct reply *reply)
 {
 	static const char failed[] = "{\"error\": {\"code\": \"out_of_memory\", \"message\": \"the "
-				     "answer could not be made\"}}\n";
-	char extra[160];
+				     "answer could not be made\", \"hint\": null}}\n";
+	char extra[160], total[48] = "";
 	char *text = json_dumps(reply->json, JSON_COMPACT | JSON_REAL_PRECISION(15));
 	int status = text ? reply->status : 500;
 
-	(void)snprintf(extra, sizeof(extra), "Cache-Control: no-store\r\n%s%s%s%s",
+	if (reply->paged)
+		(void)snprintf(total, sizeof(total), "X-Total-Count: %zu\r\n", reply->total);
+	(void)snprintf(extra, sizeof(extra), "Cache-Control: no-store\r\n%s%s%s%s%s",
 		       *reply->allow ? "Allow: " : "", reply->allow, *reply->allow ? "\r\n" : "",
-		       status == 401 ? "WWW-Authenticate: Bearer\r\n" : "");
+		       status == 401 ? "WWW-Authenticate: Bearer\r\n" : "", total);
 	send_bytes(connection, status, "application/json", extra, text ? text : failed,
 		   text ? strlen(text) : strlen(failed));
 	free(text);
@@ -166,7 +168,7 @@ static bool refuse(enum auth_verdict verdict, struct reply *reply)
 	case AUTH_OK: return false;
 	case AUTH_FOREIGN_HOST:
 		reply_error(reply, 403, "foreign_host",
-			    "this is for programs of this machine only: ask for localhost or "
+			    "this is for programs of this machine only; ask for localhost or "
 			    "127.0.0.1 with the API's port");
 		break;
 	case AUTH_FOREIGN_ORIGIN:
@@ -174,13 +176,14 @@ static bool refuse(enum auth_verdict verdict, struct reply *reply)
 			    "other web pages may not use LANrage's API");
 		break;
 	case AUTH_NO_TOKEN:
-		reply_error(reply, 401, "no_token",
-			    "send the token: `Authorization: Bearer TOKEN`; it is in the file "
-			    "token of the run directory, and `lanrage ui` prints a link with it");
+		reply_error(
+			reply, 401, "no_token",
+			"the token is missing; send `Authorization: Bearer TOKEN`: it is in the "
+			"file token of the run directory, and `lanrage ui` prints a link with it");
 		break;
 	case AUTH_WRONG_TOKEN:
 		reply_error(reply, 401, "wrong_token",
-			    "this token is not valid (any more): each start makes a new one; "
+			    "this token is not valid (any more), as each start makes a new one; "
 			    "`lanrage ui` prints a link with it");
 		break;
 	}

@@ -22,15 +22,36 @@ void reply_json(struct reply *reply, int status, json_t *json)
 void reply_error(struct reply *reply, int status, const char *code, const char *format, ...)
 {
 	char text[2 * ERROR_TEXT_MAX], message[2 * ERROR_TEXT_MAX];
+	const char *hint = NULL;
 	va_list arguments;
+	char *end;
 
 	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	clean_text(text, strlen(text), message, sizeof(message));
+	end = strstr(message, "; ");
+	if (end) {
+		*end = '\0';
+		hint = end + 2;
+	}
 	reply_clear(reply);
 	reply->status = status;
-	reply->json = json_pack("{s:{s:s, s:s}}", "error", "code", code, "message", message);
+	reply->json = json_pack("{s:{s:s, s:s, s:s?}}", "error", "code", code, "message", message,
+				"hint", hint);
+}
+
+void reply_page(struct reply *reply, json_t *list, const struct target_page *page)
+{
+	json_t *part = list ? json_array() : NULL;
+	size_t total = json_array_size(list);
+
+	for (size_t i = page->offset; part && i < total && i - page->offset < page->limit; i++)
+		(void)json_array_append(part, json_array_get(list, i));
+	json_decref(list);
+	reply_json(reply, 200, part);
+	reply->paged = part != NULL;
+	reply->total = total;
 }
 
 static const struct {
@@ -81,4 +102,5 @@ void reply_clear(struct reply *reply)
 	json_decref(reply->json);
 	reply->json = NULL;
 	reply->status = 0;
+	reply->paged = false;
 }

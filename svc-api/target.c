@@ -1,6 +1,7 @@
 #include "svc-api/target.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,5 +111,16 @@ int target_number(const struct target *target, const char *name, unsigned long m
 	if (*text < '0' || *text > '9' || *end || value > max)
 		return -EINVAL;
 	*number = value;
+	return 0;
+}
+
+int target_page(const struct target *target, struct target_page *page)
+{
+	unsigned long limit = SIZE_MAX, offset = 0;
+
+	if (target_number(target, "limit", TARGET_PAGE_MAX, &limit) < 0 || limit == 0 ||
+	    target_number(target, "offset", UINT32_MAX, &offset) < 0)
+		return -EINVAL;
+	*page = (struct target_page){.limit = limit, .offset = offset};
 	return 0;
 }

@@ -33,4 +33,13 @@ const char *target_parameter(const struct target *target, const char *name, cons
 int target_number(const struct target *target, const char *name, unsigned long max,
 		  unsigned long *number);
 
+/* Which part of a list is wanted: `limit` (1 to TARGET_PAGE_MAX; all of it where absent) and
+ * `offset`. */
+#define TARGET_PAGE_MAX 1000
+struct target_page {
+	size_t limit, offset;
+};
+/* -EINVAL: malformed, or too much. */
+int target_page(const struct target *target, struct target_page *page);
+
 #endif

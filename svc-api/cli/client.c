@@ -75,17 +75,19 @@ static int say_no_answer(CURLcode code, const struct place *place, struct error 
 static int judge(struct answer *answer, struct error *error)
 {
 	const json_t *said;
-	const char *message;
+	const char *message, *hint;
 
 	answer->json = answer->text ? json_loadb(answer->text, answer->length, 0, NULL) : NULL;
 	if (answer->json && answer->status >= 200 && answer->status < 300)
 		return 0;
 	said = json_object_get(answer->json, "error");
 	message = json_string_value(json_object_get(said, "message"));
-	return error_set(error, answer->status == 503 ? -EAGAIN : -EREMOTEIO, "%s",
+	hint = json_string_value(json_object_get(said, "hint"));
+	return error_set(error, answer->status == 503 ? -EAGAIN : -EREMOTEIO, "%s%s%s",
 			 message ? message
 				 : "the API's answer was not understood: does another program "
-				   "listen there, or one of another version?");
+				   "listen there, or one of another version?",
+			 hint ? "; " : "", hint ? hint : "");
 }
 
 /* A cut path would ask for something else. */

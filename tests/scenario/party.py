@@ -24,6 +24,11 @@ def start_party(server, relay, *members):
     return url
 
 
+def words(error):
+    """All that an error of the API says: what happened, and what to do."""
+    return error["message"] + (f"; {error['hint']}" if error["hint"] else "")
+
+
 def join(host, code, name):
     return host.lanrage("join", code, "--name", name)
 

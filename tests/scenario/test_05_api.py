@@ -16,6 +16,7 @@ import time
 
 import pytest
 from lab.programs import wait_until
+from party import words
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -39,8 +40,8 @@ class Answer:
     def error(self):
         """(code, message); both are always there and nothing else is."""
         assert self.headers["Content-Type"] == "application/json"
-        assert set(self.json) == {"error"} and set(self.json["error"]) == {"code", "message"}
-        return self.json["error"]["code"], self.json["error"]["message"]
+        assert set(self.json) == {"error"} and set(self.json["error"]) == {"code", "message", "hint"}
+        return self.json["error"]["code"], words(self.json["error"])
 
 
 class Machine:

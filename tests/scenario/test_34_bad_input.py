@@ -24,7 +24,7 @@ import time
 import pytest
 
 from lab import UdpStream, ping_first_reply, wait_until
-from party import connect, connected_to, direct_both, join, peer_of, start_party, uapi_get
+from party import connect, connected_to, direct_both, join, peer_of, start_party, uapi_get, words
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -655,6 +655,6 @@ def test_words_by_rest(party, kind):
         status, answer = ask(host, method, f"/api/v1/{path}", encoded(body))
         assert status in (400, 404), (path, kind, status, answer[:300])
         error = json.loads(answer)["error"]
-        assert error["code"] and 15 < len(error["message"]) < 400 and not UNCLEAN.search(error["message"]), error
+        assert error["code"] and 15 < len(words(error)) < 400 and not UNCLEAN.search(words(error)), error
         print(f"{path} {list(body)}: {status} {error['message']}")
     assert [picture(host) for host in party.members] == before

@@ -179,6 +179,26 @@ static void numbers_of_queries(void **state)
 	assert_int_equal(number, 5);
 }
 
+static void test_pages(void **state)
+{
+	struct target target;
+	struct target_page page;
+
+	(void)state;
+	assert_int_equal(target_parse(&target, "/a", NULL), 0);
+	assert_int_equal(target_page(&target, &page), 0);
+	assert_true(page.limit == SIZE_MAX && page.offset == 0);
+	assert_int_equal(target_parse(&target, "/a", "limit=1000&offset=7"), 0);
+	assert_int_equal(target_page(&target, &page), 0);
+	assert_true(page.limit == 1000 && page.offset == 7);
+	for (size_t i = 0; i < 4; i++) {
+		static const char *const bad[] = {"limit=0", "limit=1001", "offset=-1", "limit="};
+
+		assert_int_equal(target_parse(&target, "/a", bad[i]), 0);
+		assert_int_equal(target_page(&target, &page), -EINVAL);
+	}
+}
+
 static void malformed_paths_are_refused(void **state)
 {
 	static const char *const refused[] = {"",     "api",	    "/a/",    "/%",
@@ -202,6 +222,7 @@ static void malformed_paths_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pages),
 		cmocka_unit_test(only_loopback_hosts_with_our_port_are_ours),
 		cmocka_unit_test(port_80_may_be_left_out),
 		cmocka_unit_test(only_our_own_page_is_a_good_origin),

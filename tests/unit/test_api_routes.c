@@ -198,6 +198,11 @@ static void errors_become_statuses_with_words(void **state)
 	assert_non_null(strstr(
 		json_string_value(json_object_get(json_object_get(reply.json, "error"), "message")),
 		"lanrage-nat does not answer"));
+	assert_non_null(strstr(
+		json_string_value(json_object_get(json_object_get(reply.json, "error"), "hint")),
+		"see `lanrage doctor`"));
+	reply_error(&reply, 404, "not_found", "there is nothing: no hint");
+	assert_true(json_is_null(json_object_get(json_object_get(reply.json, "error"), "hint")));
 	reply_clear(&reply);
 }
 
