@@ -84,12 +84,12 @@ PB_lanrage-browser  := ipc dataplane nat control browser
 LIB_lanrage-browser := $(call pkg,$(LIBS_BUS)) $(NNG)
 
 SRC_lanrage-api := $(SERVICE) $(addprefix svc-api/,main.c service.c http.c webfiles.c routes.c \
-	auth.c target.c body.c clean.c reply.c gather.c snapshot.c supervision.c logtail.c \
-	handle_status.c handle_party.c handle_peers.c handle_settings.c handle_logs.c \
+	auth.c login.c doorman.c events.c delta.c live.c target.c body.c clean.c reply.c gather.c snapshot.c supervision.c logtail.c \
+	handle_login.c handle_services.c handle_status.c handle_party.c handle_peers.c handle_settings.c handle_logs.c \
 	handle_servers.c handle_metrics.c handle_netcheck.c ask.c member.c explain.c view.c view_status.c view_peers.c \
 	view_netcheck.c view_settings.c view_servers.c view_system.c view_metrics.c) \
 	svc-dataplane/codec.c svc-nat/codec.c svc-control/codec.c \
-	svc-metrics/codec.c svc-browser/codec.c
+	svc-metrics/codec.c svc-browser/codec.c svc-dataplane/bucket.c
 PB_lanrage-api  := ipc dataplane nat control metrics browser
 LIB_lanrage-api := $(call pkg,$(LIBS_BUS) jansson) $(NNG) -lcivetweb -lpthread
 
@@ -274,7 +274,7 @@ fuzz-run: $(FUZZ:%=$(BUILD)/tests/%)
 test-tools: $(TEST_TOOLS)
 .PHONY: test-tools
 scenario: all test-tools
-	$(Q)LANRAGE_BUILD=$(BUILD) LANRAGE_SANITIZE=$(SANITIZE) /usr/bin/python3 -m pytest -p no:cacheprovider -q tests/scenario $(PYTEST)
+	$(Q)LANRAGE_BUILD=$(BUILD) LANRAGE_SANITIZE=$(SANITIZE) /usr/bin/python3 -m pytest -p no:cacheprovider -q -n $(JOBS) --dist loadfile tests/scenario $(PYTEST)
 
 # Real games, which `make test` leaves out for their size.
 test-games: test-deps

@@ -7,18 +7,23 @@
 #include <string.h>
 #include <strings.h>
 
-int auth_set_token(struct auth *auth, const char *text)
+int auth_set_token(char token[AUTH_TOKEN_MAX], const char *text)
 {
 	size_t length = strcspn(text, "\r\n");
 
-	if (length < AUTH_TOKEN_MIN || length >= sizeof(auth->token))
+	if (length < AUTH_TOKEN_MIN || length >= AUTH_TOKEN_MAX)
 		return -EINVAL;
 	for (size_t i = 0; i < length; i++)
 		if (text[i] <= ' ' || text[i] > '~')
 			return -EINVAL;
-	memcpy(auth->token, text, length);
-	auth->token[length] = '\0';
+	memcpy(token, text, length);
+	token[length] = '\0';
 	return 0;
+}
+
+void auth_init(struct auth *auth)
+{
+	login_init(&auth->login, auth->token);
 }
 
 /* The name without its port, or NULL unless the port is ours. Browsers leave out port 80. */
@@ -80,16 +85,66 @@ static const char *given_token(const struct auth_headers *headers)
 	return headers->authorization + sizeof(scheme) - 1;
 }
 
-enum auth_verdict auth_check_token(const struct auth *auth, const struct auth_headers *headers)
+/* ---- sessions */
+
+/* Cookies are for all ports of a host, so the name has ours. */
+static int cookie_name(const struct auth *auth, char name[32])
+{
+	return snprintf(name, 32, "lanrage_%u=", (unsigned int)auth->port);
+}
+
+char *auth_set_cookie(const struct auth *auth, uint64_t wall_s, char header[AUTH_COOKIE_SIZE])
+{
+	char name[32], value[LOGIN_COOKIE_SIZE];
+
+	(void)cookie_name(auth, name);
+	login_make_cookie(&auth->login, wall_s, value);
+	(void)snprintf(header, AUTH_COOKIE_SIZE,
+		       "Set-Cookie: %s%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict\r\n", name,
+		       value, LOGIN_SESSION_S);
+	return header;
+}
+
+/* RFC 6265 section 4.2.1: `a=b; c=d`. */
+static bool has_session(const struct auth *auth, const char *cookies, uint64_t wall_s)
+{
+	char name[32], value[LOGIN_COOKIE_SIZE];
+	size_t name_length = (size_t)cookie_name(auth, name);
+
+	for (const char *at = cookies; at && *at;) {
+		size_t length = strcspn(at, ";");
+
+		if (length > name_length && length - name_length < sizeof(value) &&
+		    strncmp(at, name, name_length) == 0) {
+			(void)snprintf(value, sizeof(value), "%.*s", (int)(length - name_length),
+				       at + name_length);
+			return login_check_cookie(&auth->login, value, wall_s);
+		}
+		at += length;
+		at += strspn(at, "; ");
+	}
+	return false;
+}
+
+/* The length is no secret: every token the launcher makes has the same. */
+static bool is_token(const char *given, const char *token)
+{
+	size_t length = strlen(token);
+
+	return length > 0 && strlen(given) == length && sodium_memcmp(given, token, length) == 0;
+}
+
+enum auth_verdict auth_check_token(const struct auth *auth, const struct auth_headers *headers,
+				   enum auth_need need, uint64_t wall_s)
 {
 	const char *given = given_token(headers);
-	size_t length = strlen(auth->token);
 
+	if (!given && has_session(auth, headers->cookie, wall_s))
+		return need == AUTH_CHANGE && !headers->origin ? AUTH_FOREIGN_ORIGIN : AUTH_OK;
 	if (!given)
 		return AUTH_NO_TOKEN;
-	/* The length is no secret: every token the launcher makes has the same. */
-	if (length == 0 || strlen(given) != length ||
-	    sodium_memcmp(given, auth->token, length) != 0)
-		return AUTH_WRONG_TOKEN;
-	return AUTH_OK;
+	if (is_token(given, auth->token) ||
+	    (need == AUTH_SCRAPE && is_token(given, auth->scrape_token)))
+		return AUTH_OK;
+	return AUTH_WRONG_TOKEN;
 }

@@ -8,6 +8,10 @@ struct reply;
 /* handle_status.c */
 void handle_status(const struct request *request, struct reply *reply);
 void handle_network(const struct request *request, struct reply *reply);
+/* handle_login.c */
+void handle_login(const struct request *request, struct reply *reply);
+/* handle_services.c */
+void handle_restart(const struct request *request, struct reply *reply);
 /* handle_netcheck.c */
 void handle_netcheck(const struct request *request, struct reply *reply);
 void handle_lan_check(const struct request *request, struct reply *reply);

@@ -75,6 +75,8 @@ const struct route routes[] = {
 	{"POST", "/api/v1/party/kick", handle_kick, kick_body, NULL},
 	{"POST", "/api/v1/up", handle_up, NULL, NULL},
 	{"POST", "/api/v1/down", handle_down, NULL, NULL},
+	{"POST", "/api/v1/login", handle_login, NULL, NULL},
+	{"POST", "/api/v1/services/*/restart", handle_restart, NULL, NULL},
 	{"GET", "/api/v1/peers", handle_peers, NULL, NULL},
 	{"GET", "/api/v1/peers/*/why", handle_why, NULL, NULL},
 	{"POST", "/api/v1/peers/*/ping", handle_ping, NULL, NULL},

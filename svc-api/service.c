@@ -9,8 +9,10 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "svc-api/http.h"
+#include "svc-api/live.h"
 
 #define LISTEN_DEFAULT "127.0.0.1:8666"
+#define SWEEP_MS       500
 
 static const struct bus_method no_methods[] = {{0, 0, NULL}};
 
@@ -19,29 +21,65 @@ struct running {
 	struct loop loop;
 	bool loop_ready;
 	struct bus *bus;
+	struct loop_timer sweep;
 	struct mg_context *http;
 };
 
-static int read_token(struct api *api, struct error *error)
+static int read_token(const struct api *api, const char *name, char token[AUTH_TOKEN_MAX],
+		      struct error *error)
 {
-	char path[PATH_MAX + 8], text[AUTH_TOKEN_MAX + 2] = "";
+	char path[PATH_MAX + 32], text[AUTH_TOKEN_MAX + 2] = "";
 	size_t length = 0;
 	int r;
 
-	(void)snprintf(path, sizeof(path), "%s/token", api->service->run);
+	(void)snprintf(path, sizeof(path), "%s/%s", api->service->run, name);
 	r = service_read_file(path, text, sizeof(text) - 1, &length);
 	if (r < 0)
 		return error_set(error, r,
 				 "cannot read %.160s: %s; the launcher writes it, readable for the "
 				 "group lanrage",
 				 path, strerror(-r));
-	r = auth_set_token(&api->auth, text);
+	r = auth_set_token(token, text);
 	explicit_bzero(text, sizeof(text));
 	if (r < 0)
 		return error_set(error, r, "%.160s holds no token: %d visible characters or more",
 				 path, AUTH_TOKEN_MIN);
 	return 0;
 }
+
+/* ---- what the others do */
+
+static void on_event(void *data, uint32_t type, bool resync, const uint8_t *body, size_t length)
+{
+	struct api *api = data;
+
+	(void)type;
+	(void)resync;
+	(void)body;
+	(void)length;
+	events_kick(api->events);
+}
+
+static void sweep(void *data)
+{
+	struct api *api = data;
+
+	doorman_sweep(api->doorman, clock_now_us());
+}
+
+/* Without its events a change is seen by the next look. */
+static void watch(struct running *running)
+{
+	static const enum service_id telling[] = {SERVICE_DATAPLANE, SERVICE_NAT, SERVICE_CONTROL};
+
+	for (size_t i = 0; i < sizeof(telling) / sizeof(telling[0]); i++)
+		if (bus_subscribe(running->bus, telling[i], on_event, &running->api) < 0)
+			log_warning("%s: cannot subscribe to its events",
+				    service_names[telling[i]]);
+	loop_timer_start(&running->loop, &running->sweep, SWEEP_MS, SWEEP_MS, sweep, &running->api);
+}
+
+/* ---- life */
 
 static int start(struct running *running, const struct service *service, struct error *error)
 {
@@ -54,10 +92,15 @@ static int start(struct running *running, const struct service *service, struct 
 	r = http_parse_listen(config_get(service->config, "api", "listen", LISTEN_DEFAULT), &listen,
 			      error);
 	if (r == 0)
-		r = read_token(api, error);
+		r = read_token(api, "token", api->auth.token, error);
 	if (r < 0)
 		return r;
+	r = read_token(api, "scrape-token", api->auth.scrape_token, error);
+	if (r < 0 && r != -ENOENT) /* under another supervisor there may be none */
+		return r;
 	api->auth.port = listen.port;
+	auth_init(&api->auth);
+	pthread_mutex_init(&api->mutex, NULL);
 	json_object_seed(0); /* before there are threads */
 	r = loop_init(&running->loop);
 	running->loop_ready = r == 0;
@@ -65,9 +108,14 @@ static int start(struct running *running, const struct service *service, struct 
 		r = bus_new(&running->bus, &running->loop, service);
 	if (r == 0)
 		r = gather_new(&api->gather, &running->loop, running->bus);
+	if (r == 0)
+		r = doorman_new(&api->doorman, listen.port);
+	if (r == 0)
+		r = live_start(api);
 	if (r < 0)
 		return error_set(error, r, "cannot start: %s", strerror(-r));
 	r = bus_serve(running->bus, no_methods, NULL, error);
+	watch(running);
 	return r < 0 ? r : http_start(&running->http, api, &listen, error);
 }
 
@@ -77,8 +125,13 @@ static void stop(struct running *running)
 {
 	if (running->api.gather)
 		gather_close(running->api.gather);
+	if (running->api.events)
+		events_close(running->api.events);
+	loop_timer_stop(&running->sweep);
 	bus_free(running->bus);
 	http_stop(running->http);
+	events_free(running->api.events);
+	doorman_free(running->api.doorman);
 	gather_free(running->api.gather);
 	if (running->loop_ready)
 		loop_deinit(&running->loop);

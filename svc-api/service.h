@@ -2,12 +2,16 @@
 #ifndef LANRAGE_API_SERVICE_H
 #define LANRAGE_API_SERVICE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
 #include "common/service.h"
 #include "svc-api/auth.h"
+#include "svc-api/doorman.h"
+#include "svc-api/events.h"
 #include "svc-api/gather.h"
+#include "svc-dataplane/bucket.h"
 
 /* How long after its own start the API says "starting" instead of showing gaps. */
 #define API_STARTING_MS 5000
@@ -16,8 +20,12 @@
 struct api {
 	const struct service *service; /* borrowed */
 	struct gather *gather;
-	struct auth auth;
+	struct doorman *doorman;
+	struct events *events;
 	uint64_t started_us;
+	pthread_mutex_t mutex; /* of the next three */
+	struct auth auth;      /* only auth.login changes */
+	struct bucket requests, strangers;
 	atomic_uint seen; /* BUS_FROM(...) of every service that has ever answered */
 };
 

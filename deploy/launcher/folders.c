@@ -22,8 +22,8 @@
 #define TOKEN_BYTES	 32
 
 /* What RUN holds besides the services' directories, for as long as we run. */
-static const char *const volatile_names[] = {"wireguard", "token", "services.json", "launcher.sock",
-					     "lanraged.conf"};
+static const char *const volatile_names[] = {"wireguard",     "token",	       "scrape-token",
+					     "services.json", "launcher.sock", "lanraged.conf"};
 #define VOLATILE_COUNT (sizeof(volatile_names) / sizeof(volatile_names[0]))
 
 /* ---- making directories ---- */
@@ -360,7 +360,7 @@ int folders_write(int directory, const char *name, const void *bytes, size_t len
 	return r;
 }
 
-int folders_write_token(const struct folders *folders, const struct users *users,
+static int write_secret(const struct folders *folders, const struct users *users, const char *name,
 			struct error *error)
 {
 	unsigned char secret[TOKEN_BYTES];
@@ -371,13 +371,21 @@ int folders_write_token(const struct folders *folders, const struct users *users
 	for (size_t i = 0; i < sizeof(secret); i++)
 		snprintf(text + 2 * i, 3, "%02x", secret[i]);
 	text[2 * TOKEN_BYTES] = '\n';
-	int r = folders_write(folders->run_fd, "token", text, 2 * TOKEN_BYTES + 1, 0640,
+	int r = folders_write(folders->run_fd, name, text, 2 * TOKEN_BYTES + 1, 0640,
 			      users->token_gid);
 	explicit_bzero(secret, sizeof(secret));
 	explicit_bzero(text, sizeof(text));
 	if (r != 0)
-		error_set(error, r, "cannot write %.120s/token: %s", folders->run, strerror(-r));
+		error_set(error, r, "cannot write %.120s/%s: %s", folders->run, name, strerror(-r));
 	return r;
+}
+
+int folders_write_tokens(const struct folders *folders, const struct users *users,
+			 struct error *error)
+{
+	int r = write_secret(folders, users, "token", error);
+
+	return r < 0 ? r : write_secret(folders, users, "scrape-token", error);
 }
 
 int folders_copy_config(const struct folders *folders, const struct users *users, const char *path,

@@ -1,8 +1,9 @@
 /* folders.h - the run and the state directory: who may do what in them, and leaving them clean.
  *
- *     RUN            0755  root                      services.json 0644, token 0640 :lanrage,
+ *     RUN            0755  root                      services.json 0644, lanraged.lock,
+ *                                                    token and scrape-token 0640 :lanrage,
  *                                                    lanraged.conf 0640 :lanrage-ipc,
- *                                                    launcher.sock 0660 :lanrage-api, lanraged.lock
+ *                                                    launcher.sock 0660 :lanrage-api
  *     RUN/NAME       2750  lanrage-NAME:lanrage-ipc  the service's sockets
  *     RUN/logs       0755  root                      NAME.log 0640 :lanrage
  *     RUN/wireguard  0755  root                      IF.sock 0600
@@ -52,9 +53,9 @@ void folders_close(struct folders *folders);
 /* Writes RUN/NAME or STATE/NAME (by directory descriptor) whole or not at all. */
 int folders_write(int directory, const char *name, const void *bytes, size_t length, mode_t mode,
 		  gid_t gid);
-/* A new random RUN/token. */
-int folders_write_token(const struct folders *folders, const struct users *users,
-			struct error *error);
+/* A new random RUN/token, and RUN/scrape-token, which is for reading the metrics text only. */
+int folders_write_tokens(const struct folders *folders, const struct users *users,
+			 struct error *error);
 /* The administrator's file may be closed to the services: RUN/lanraged.conf is a copy for them. */
 int folders_copy_config(const struct folders *folders, const struct users *users, const char *path,
 			struct error *error);

@@ -93,7 +93,7 @@ static int run_services(const struct options *options, const struct settings *se
 	if (r == 0)
 		r = folders_prepare(folders, &users, error);
 	if (r == 0)
-		r = folders_write_token(folders, &users, error);
+		r = folders_write_tokens(folders, &users, error);
 	if (r == 0 && options->config != NULL)
 		r = folders_copy_config(folders, &users, options->config, error);
 	if (r == 0)

@@ -166,20 +166,21 @@ int command_down(const struct invocation *invocation)
 
 int command_ui(const struct invocation *invocation)
 {
+	struct answer answer;
 	struct place place;
 	struct error error;
 	char url[256];
-	int r = place_find(&place, invocation->run, &error);
 
-	if (r == 0)
-		r = place_read_token(&place, &error);
-	(void)snprintf(url, sizeof(url), "http://%s/#token=%s", place.api, place.token);
-	place_clear(&place);
-	if (r < 0)
+	if (place_find(&place, invocation->run, &error) < 0)
 		return say_error(&error);
+	if (say_ask(invocation, "POST", "login", NULL, &answer) != 0)
+		return 1;
+	(void)snprintf(url, sizeof(url), "http://%s%s", place.api, text_at(answer.json, "path"));
 	if (wants_json(invocation))
-		say_own_json(json_pack("{s:s}", "url", url));
+		say_own_json(json_pack("{s:s, s:s}", "url", url, "expires_at",
+				       text_at(answer.json, "expires_at")));
 	else
 		(void)puts(url);
+	client_clear(&answer);
 	return 0;
 }

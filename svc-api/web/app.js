@@ -8,20 +8,9 @@ const POLL_TIMEOUT_MS = 5000;
 const UNKNOWN = "–";
 
 const by = (id) => document.getElementById(id);
-let token = takeToken();
 let timer = null;
 let round = 0; // only the latest refresh goes on polling
 let shownParty = null;
-
-/** The token out of the address (#token=…), which then forgets it; else the one of this tab. */
-function takeToken() {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (given) {
-    sessionStorage.setItem("token", given);
-    history.replaceState(null, "", location.pathname);
-  }
-  return given || sessionStorage.getItem("token");
-}
 
 class Refusal extends Error {
   constructor(status, code, message) {
@@ -31,9 +20,12 @@ class Refusal extends Error {
   }
 }
 
+function said(error) {
+  return [error.message, error.hint].filter(Boolean).join("; ");
+}
+
 async function ask(method, path, body, timeout = POLL_TIMEOUT_MS) {
-  const headers = { Authorization: `Bearer ${token}` };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const headers = body === undefined ? {} : { "Content-Type": "application/json" };
   let response;
   try {
     response = await fetch(`/api/v1/${path}`, {
@@ -48,7 +40,7 @@ async function ask(method, path, body, timeout = POLL_TIMEOUT_MS) {
   const answer = await response.json().catch(() => null);
   if (!response.ok) {
     const error = (answer && answer.error) || {};
-    throw new Refusal(response.status, error.code, error.message || `status ${response.status}`);
+    throw new Refusal(response.status, error.code, said(error) || `status ${response.status}`);
   }
   return answer;
 }
@@ -173,12 +165,12 @@ async function refresh() {
     showParty(status, settings);
     showSystem(status, network);
     if (peers) showPeers(peers);
-    show("token-form", false);
+    show("no-session", false);
     if (by("notice").dataset.from === "poll") notice("");
   } catch (refusal) {
     if (mine !== round) return;
     if (refusal.status === 401) {
-      askForToken();
+      askToLogIn();
       return;
     }
     text("summary", UNKNOWN);
@@ -190,16 +182,16 @@ async function refresh() {
 
 function start() {
   clearTimeout(timer);
-  if (token) refresh();
-  else askForToken();
+  refresh();
 }
 
-function askForToken() {
+/** The browser has no session here, or its time is over. */
+function askToLogIn() {
   clearTimeout(timer);
   round++;
   for (const id of ["party", "members", "no-party", "system"]) show(id, false);
   text("summary", "");
-  show("token-form", true);
+  show("no-session", true);
 }
 
 /** Runs one action with its button off, and says what was refused. */
@@ -238,13 +230,6 @@ function onSubmit(id, handler) {
   });
 }
 
-onSubmit("token-form", (form) => {
-  token = form.elements.token.value.trim();
-  sessionStorage.setItem("token", token);
-  form.reset();
-  start();
-});
-
 onSubmit("create-form", async (form, button) => {
   const invite = await act(button, "POST", "party", filled(form));
   if (!invite) return;
@@ -275,10 +260,5 @@ by("toggle").addEventListener("click", (event) => {
 for (const [button, source] of [["copy-code", "invite-code"], ["copy-link", "invite-link"]]) {
   by(button).addEventListener("click", () => navigator.clipboard.writeText(by(source).textContent));
 }
-
-addEventListener("hashchange", () => {
-  token = takeToken();
-  start();
-});
 
 start();

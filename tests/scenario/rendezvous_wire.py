@@ -134,7 +134,7 @@ class Connection:
             self.sock.sendall(bytes([128 | opcode]) + size + payload)
 
     def receive(self):
-        """The next binary message; answers pings."""
+        """The next message; answers pings."""
         while True:
             opcode, size = self._take(2)
             length = size & 127
@@ -144,7 +144,7 @@ class Connection:
                 length = struct.unpack(">Q", self._take(8))[0]
             mask = self._take(4) if size & 128 else bytes(4)
             payload = _masked(self._take(length), mask)
-            if opcode & 15 == 2:
+            if opcode & 15 in (1, 2):
                 return payload
             if opcode & 15 == 8:
                 raise EOFError

@@ -328,7 +328,8 @@ def test_folders_have_the_right_owners_and_modes(suite):
         assert mode_of(f"{suite.run}/{name}") == (0o2750, f"lanrage-{name}", "lanrage-ipc")
         assert mode_of(f"{suite.state}/{name}") == (0o700, f"lanrage-{name}", f"lanrage-{name}")
         assert mode_of(f"{suite.run}/logs/{name}.log") == (0o640, "root", "lanrage")
-    assert mode_of(f"{suite.run}/token") == (0o640, "root", "lanrage")
+    for name in ("token", "scrape-token"):
+        assert mode_of(f"{suite.run}/{name}") == (0o640, "root", "lanrage")
     assert mode_of(f"{suite.run}/lanraged.conf") == (0o640, "root", "lanrage-ipc")
     assert mode_of(f"{suite.run}/services.json") == (0o644, "root", "root")
     assert mode_of(f"{suite.run}/wireguard/{INTERFACE}.sock") == (0o600, "root", "root")
@@ -340,12 +341,13 @@ def test_each_start_has_a_new_token(suite):
     tokens = set()
     for _ in range(2):
         suite.start()
-        with open(f"{suite.run}/token") as file:
-            token = file.read()
-        assert re.fullmatch(r"[0-9a-f]{64}\n", token)
-        tokens.add(token)
+        for name in ("token", "scrape-token"):
+            with open(f"{suite.run}/{name}") as file:
+                token = file.read()
+            assert re.fullmatch(r"[0-9a-f]{64}\n", token)
+            tokens.add(token)
         suite.stop()
-    assert len(tokens) == 2
+    assert len(tokens) == 4
 
 
 def test_logs_hold_what_services_say_within_bounds(suite):

@@ -19,7 +19,7 @@ static struct auth ours(void)
 {
 	struct auth auth = {.port = 8666};
 
-	assert_int_equal(auth_set_token(&auth, TOKEN "\n"), 0);
+	assert_int_equal(auth_set_token(auth.token, TOKEN "\n"), 0);
 	return auth;
 }
 
@@ -97,7 +97,7 @@ static enum auth_verdict token(const char *authorization, const char *header)
 	struct auth auth = ours();
 	struct auth_headers headers = {.authorization = authorization, .token = header};
 
-	return auth_check_token(&auth, &headers);
+	return auth_check_token(&auth, &headers, AUTH_READ, 0);
 }
 
 static void the_token_comes_in_either_header(void **state)
@@ -122,10 +122,10 @@ static void an_empty_token_lets_nobody_in(void **state)
 	struct auth_headers headers = {.token = ""};
 
 	(void)state;
-	assert_int_equal(auth_check_token(&auth, &headers), AUTH_WRONG_TOKEN);
-	assert_int_equal(auth_set_token(&auth, "\n"), -22);
-	assert_int_equal(auth_set_token(&auth, "short"), -22);
-	assert_int_equal(auth_set_token(&auth, "0123456789abcdef 0123456789abcdef"), -22);
+	assert_int_equal(auth_check_token(&auth, &headers, AUTH_READ, 0), AUTH_WRONG_TOKEN);
+	assert_int_equal(auth_set_token(auth.token, "\n"), -22);
+	assert_int_equal(auth_set_token(auth.token, "short"), -22);
+	assert_int_equal(auth_set_token(auth.token, "0123456789abcdef 0123456789abcdef"), -22);
 }
 
 static void listens_on_loopback_only(void **state)
