@@ -120,7 +120,7 @@ PROTOS  := $(notdir $(basename $(wildcard proto/*.proto)))
 UNIT    := $(notdir $(basename $(wildcard tests/unit/test_*.c)))
 FUZZ    := $(notdir $(basename $(wildcard tests/fuzz/fuzz_*.c)))
 TEST_TOOLS := $(addprefix $(BUILD)/tests/,wire rendezvous-client dataplane-client \
-	relay-pairs udpload plain)
+	relay-pairs udpload plain crowd apiload)
 TEST_LIBS  = $(call pkg,$(LIBS_BUS) $(LIBS_SERVER) libmnl jansson libcurl) $(NNG) -lb2 $(AEAD) -lcap-ng \
 	-lcivetweb -lpthread
 
@@ -200,6 +200,8 @@ $(BUILD)/tests/dataplane-client: $(BUILD)/obj/tests/scenario/dataplane_client.o 
 		$(BUILD)/obj/proto/ipc.pb-c.o $(BUILD)/obj/proto/dataplane.pb-c.o
 $(BUILD)/tests/relay-pairs: $(BUILD)/obj/tests/scenario/relay_pairs.o $(BUILD)/modules.a
 $(BUILD)/tests/udpload: $(BUILD)/obj/tests/bench/udpload.o
+$(BUILD)/tests/apiload: $(BUILD)/obj/tests/bench/apiload.o
+$(BUILD)/tests/crowd: $(BUILD)/obj/tests/bench/crowd.o $(BUILD)/modules.a
 $(BUILD)/tests/plain: $(BUILD)/obj/tests/bench/plain.o $(BUILD)/modules.a
 $(TEST_TOOLS):
 	$(call say,LINK,$@)
@@ -284,13 +286,15 @@ test-games: test-deps
 .PHONY: test-games
 
 # What takes part in `make bench`; each writes $(BUILD)/bench/NAME.json. Plain builds only.
-BENCHES := reach engine lan
+BENCHES := reach engine lan api
 .PHONY: bench soak $(BENCHES:%=bench-%)
 bench: $(BENCHES:%=bench-%)
 bench-reach: all test-tools
 	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/bench/reach.py
 bench-lan: all test-tools
 	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/bench/lan.py
+bench-api: all test-tools
+	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/bench/api.py
 # LANRAGE_BENCH_ROUNDS=N, LANRAGE_BENCH_TUNNELS=ours,..., LANRAGE_BENCH_ROWS=tcp_x1,...
 bench-engine: bench-deps
 	$(Q)$(SUBMAKE) all test-tools
