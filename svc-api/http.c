@@ -84,7 +84,9 @@ static int send_reply(struct mg_connection *connection, struct reply *reply)
 	static const char failed[] = "{\"error\": {\"code\": \"out_of_memory\", \"message\": \"the "
 				     "answer could not be made\", \"hint\": null}}\n";
 	char extra[256], total[48] = "";
-	char *text = json_dumps(reply->json, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	char *made = reply->text ? NULL
+				 : json_dumps(reply->json, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	const char *text = reply->text ? reply->text : made;
 	int status = text ? reply->status : 500;
 
 	if (reply->paged)
@@ -93,9 +95,9 @@ static int send_reply(struct mg_connection *connection, struct reply *reply)
 		       *reply->allow ? "Allow: " : "", reply->allow, *reply->allow ? "\r\n" : "",
 		       status == 401 ? "WWW-Authenticate: Bearer\r\n" : "",
 		       status == 429 || status == 503 ? "Retry-After: 1\r\n" : "", total);
-	send_bytes(connection, status, "application/json", extra, text ? text : failed,
-		   text ? strlen(text) : strlen(failed));
-	free(text);
+	send_bytes(connection, status, reply->text ? reply->type : "application/json", extra,
+		   text ? text : failed, text ? strlen(text) : strlen(failed));
+	free(made);
 	reply_clear(reply);
 	return status;
 }

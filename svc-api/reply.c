@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "svc-api/clean.h"
@@ -17,6 +18,18 @@ void reply_json(struct reply *reply, int status, json_t *json)
 	reply_clear(reply);
 	reply->status = status;
 	reply->json = json;
+}
+
+void reply_text(struct reply *reply, const char *type, char *text)
+{
+	if (!text) {
+		reply_json(reply, 500, NULL);
+		return;
+	}
+	reply_clear(reply);
+	reply->status = 200;
+	reply->text = text;
+	reply->type = type;
 }
 
 void reply_error(struct reply *reply, int status, const char *code, const char *format, ...)
@@ -100,7 +113,9 @@ void reply_failure(struct reply *reply, enum service_id from, const struct error
 void reply_clear(struct reply *reply)
 {
 	json_decref(reply->json);
+	free(reply->text);
 	reply->json = NULL;
+	reply->text = NULL;
 	reply->status = 0;
 	reply->paged = false;
 }

@@ -15,8 +15,10 @@
 #include "svc-api/target.h"
 
 struct reply {
-	int status;	/* of HTTP */
-	json_t *json;	/* owned */
+	int status;   /* of HTTP */
+	json_t *json; /* owned */
+	char *text;   /* owned; instead of json, of `type` */
+	const char *type;
 	char allow[48]; /* the header of a 405; "" for none */
 	bool paged;	/* json is a part of a list of `total` */
 	size_t total;
@@ -24,6 +26,8 @@ struct reply {
 
 /* Takes json over; NULL (out of memory while it was made) becomes a 500. */
 void reply_json(struct reply *reply, int status, json_t *json);
+/* Takes text over, likewise. type is a constant. */
+void reply_text(struct reply *reply, const char *type, char *text);
 /* One page of a list, which is taken over. */
 void reply_page(struct reply *reply, json_t *list, const struct target_page *page);
 void reply_error(struct reply *reply, int status, const char *code, const char *format, ...)
