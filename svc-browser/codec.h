@@ -50,8 +50,8 @@ enum browser_request {
 				 * -ELOOP: on this machine; -ENOSPC: not among the members that
 				 * are measured; -EBUSY */
 };
-/* One measurement that was going on, and as many as may be asked for together. */
-#define BROWSER_MEASURE_MS 15000
+/* Three seconds for each of the four that may be waiting, and for the one that is going on. */
+#define BROWSER_MEASURE_MS 16000
 
 /* How far away a server's member is (latency.h). */
 enum browser_trend {

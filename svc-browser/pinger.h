@@ -10,7 +10,7 @@
 #include "common/loop.h"
 #include "svc-browser/latency.h"
 
-#define PINGER_WAITING_MAX 8
+#define PINGER_WAITING_MAX 4 /* BROWSER_MEASURE_MS is long enough for so many */
 
 struct pinger_waiting {
 	struct bus_call *call; /* NULL: a free place */
