@@ -78,18 +78,14 @@ PB_lanrage-metrics  := ipc dataplane metrics
 LIB_lanrage-metrics := $(call pkg,$(LIBS_BUS)) $(NNG)
 
 SRC_lanrage-browser := $(SERVICE) $(addprefix svc-browser/,main.c service.c dispatch.c codec.c \
-	shared_codec.c registry.c favourites.c sharing.c kept.c carrier.c) \
+	shared_codec.c registry.c favourites.c order.c statistics.c sharing.c latency.c \
+	kept.c carrier.c pinger.c) \
 	svc-control/codec.c svc-nat/codec.c svc-dataplane/codec.c
 PB_lanrage-browser  := ipc dataplane nat control browser
 LIB_lanrage-browser := $(call pkg,$(LIBS_BUS)) $(NNG)
 
-SRC_lanrage-api := $(SERVICE) $(addprefix svc-api/,main.c service.c http.c webfiles.c routes.c \
-	auth.c login.c doorman.c events.c delta.c live.c target.c body.c clean.c reply.c gather.c snapshot.c supervision.c logtail.c \
-	handle_login.c handle_services.c handle_status.c handle_party.c handle_peers.c handle_settings.c handle_logs.c \
-	handle_servers.c handle_metrics.c handle_netcheck.c ask.c member.c explain.c view.c view_status.c view_peers.c \
-	view_netcheck.c view_settings.c view_servers.c view_system.c view_metrics.c) \
-	svc-dataplane/codec.c svc-nat/codec.c svc-control/codec.c \
-	svc-metrics/codec.c svc-browser/codec.c svc-dataplane/bucket.c
+SRC_lanrage-api := $(SERVICE) $(wildcard svc-api/*.c) svc-dataplane/codec.c svc-dataplane/bucket.c \
+	svc-nat/codec.c svc-control/codec.c svc-metrics/codec.c svc-browser/codec.c
 PB_lanrage-api  := ipc dataplane nat control metrics browser
 LIB_lanrage-api := $(call pkg,$(LIBS_BUS) jansson) $(NNG) -lcivetweb -lpthread
 

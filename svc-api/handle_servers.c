@@ -1,10 +1,9 @@
-/* handle_servers.c - game servers: list, register, keep, remove, favour. */
-#include <errno.h>
-#include <sodium.h>
+/* handle_servers.c - game servers in lists: all, the favourite ones, their games, their numbers. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "svc-api/ask.h"
 #include "svc-api/handlers.h"
 #include "svc-api/routes.h"
@@ -16,7 +15,7 @@ static bool ask_browser(const struct request *request, struct reply *reply, uint
 	*ask = (struct gather_ask){.to = SERVICE_BROWSER,
 				   .type = type,
 				   .timeout_ms = BUS_TIMEOUT_MS,
-				   .repeatable = true}; /* even to register: by id */
+				   .repeatable = true};
 	return ask_one(request, reply, ask, bytes, length);
 }
 
@@ -64,6 +63,20 @@ static bool take_tags(const struct target_parameter *from, struct browser_filter
 	return true;
 }
 
+static bool take_sort(const struct target_parameter *from, enum browser_sort *sort,
+		      struct reply *reply)
+{
+	static const char *const names[BROWSER_SORTS] = {"", "name", "game", "players", "latency"};
+
+	for (int i = BROWSER_SORT_NAME; i < BROWSER_SORTS; i++)
+		if (strcmp(from->value, names[i]) == 0) {
+			*sort = (enum browser_sort)i;
+			return true;
+		}
+	reply_error(reply, 400, "bad_value", "sort: must be name, game, players or latency");
+	return false;
+}
+
 static bool take_parameter(const struct target_parameter *from, struct browser_filter *filter,
 			   struct reply *reply)
 {
@@ -79,7 +92,19 @@ static bool take_parameter(const struct target_parameter *from, struct browser_f
 		return take_flag(from, &filter->hide_empty, reply);
 	if (strcmp(from->name, "hide_password") == 0)
 		return take_flag(from, &filter->hide_password, reply);
-	return take_flag(from, &filter->favourites, reply);
+	if (strcmp(from->name, "favourite") == 0)
+		return take_flag(from, &filter->favourites, reply);
+	return strcmp(from->name, "sort") != 0 || take_sort(from, &filter->sort, reply);
+}
+
+static bool take_page(const struct request *request, struct target_page *page, struct reply *reply)
+{
+	if (target_page(request->target, page) == 0)
+		return true;
+	reply_error(reply, 400, "bad_value",
+		    "limit or offset: must be whole numbers, the limit from 1 to %d",
+		    TARGET_PAGE_MAX);
+	return false;
 }
 
 void handle_servers(const struct request *request, struct reply *reply)
@@ -87,6 +112,7 @@ void handle_servers(const struct request *request, struct reply *reply)
 	const struct target *target = request->target;
 	struct browser_filter filter = {.game = ""};
 	struct browser_servers servers;
+	struct target_page page;
 	struct gather_ask ask;
 	uint8_t *bytes = NULL;
 	ssize_t length;
@@ -94,11 +120,13 @@ void handle_servers(const struct request *request, struct reply *reply)
 	for (size_t i = 0; i < target->n_parameters; i++)
 		if (!take_parameter(&target->parameters[i], &filter, reply))
 			return;
+	if (!take_page(request, &page, reply))
+		return;
 	length = browser_filter_encode(&filter, &bytes);
 	if (!ask_browser(request, reply, BROWSER_LIST, bytes, length, &ask))
 		return;
 	if (browser_servers_decode(&servers, ask.answer, ask.answer_length) == 0) {
-		reply_json(reply, 200, view_servers(&servers));
+		reply_page(reply, view_servers(&servers, clock_wall_us()), &page);
 		browser_servers_clear(&servers);
 	} else {
 		ask_malformed(&ask, reply);
@@ -106,176 +134,59 @@ void handle_servers(const struct request *request, struct reply *reply)
 	free(ask.answer);
 }
 
-/* ---- registering */
-
-/* Takes the encoded question over; the answer is a server. */
-static void ask_for_server(const struct request *request, struct reply *reply, uint32_t type,
-			   uint8_t *bytes, ssize_t length, int status)
+void handle_favourites(const struct request *request, struct reply *reply)
 {
-	struct browser_server server;
+	struct browser_favourites favourites;
+	struct target_page page;
 	struct gather_ask ask;
 
-	if (!ask_browser(request, reply, type, bytes, length, &ask))
+	if (!take_page(request, &page, reply) ||
+	    !ask_browser(request, reply, BROWSER_GET_FAVOURITES, NULL, 0, &ask))
 		return;
-	if (browser_server_decode(&server, ask.answer, ask.answer_length) == 0)
-		reply_json(reply, status, view_server(&server));
-	else
+	if (browser_favourites_decode(&favourites, ask.answer, ask.answer_length) == 0) {
+		reply_page(reply, view_favourites(&favourites, clock_wall_us()), &page);
+		browser_favourites_clear(&favourites);
+	} else {
+		ask_malformed(&ask, reply);
+	}
+	free(ask.answer);
+}
+
+/* ---- numbers */
+
+/* To be cleared; false with the reply made. */
+static bool ask_for_statistics(const struct request *request, struct reply *reply,
+			       struct browser_statistics *statistics)
+{
+	struct gather_ask ask;
+	bool good;
+
+	if (!ask_browser(request, reply, BROWSER_GET_STATISTICS, NULL, 0, &ask))
+		return false;
+	good = browser_statistics_decode(statistics, ask.answer, ask.answer_length) == 0;
+	if (!good)
 		ask_malformed(&ask, reply);
 	free(ask.answer);
+	return good;
 }
 
-static void copy_tags(const json_t *body, struct browser_server *server)
+void handle_statistics(const struct request *request, struct reply *reply)
 {
-	const json_t *tags = json_object_get(body, "tags");
+	struct browser_statistics statistics;
 
-	for (size_t i = 0; i < json_array_size(tags) && i < BROWSER_TAGS_MAX; i++)
-		(void)snprintf(server->tags[server->n_tags++], BROWSER_WORD_MAX, "%s",
-			       json_string_value(json_array_get(tags, i)));
-}
-
-static uint32_t players_of(const json_t *body, const char *name)
-{
-	return json_is_integer(json_object_get(body, name)) ? (uint32_t)body_number(body, name)
-							    : BROWSER_UNKNOWN;
-}
-
-/* False with the reply made. */
-static bool take_address(const json_t *body, struct addr *address, struct reply *reply)
-{
-	const char *text = body_text(body, "address");
-	uint16_t port = (uint16_t)body_number(body, "port");
-
-	*address = (struct addr){.port = port};
-	if (*text && (addr_parse(address, text) < 0 || !addr_is_sendable(address))) {
-		reply_error(reply, 400, "bad_value",
-			    "address: must be ADDRESS:PORT in numbers, for example "
-			    "10.66.0.2:27015; or give the port alone");
-		return false;
-	}
-	if (address->port == 0)
-		address->port = port;
-	if (address->port != 0 && (port == 0 || port == address->port))
-		return true;
-	reply_error(reply, 400, "bad_value",
-		    address->port == 0 ? "port: missing, as it is in "
-					 "neither port nor address"
-				       : "port: not the address's");
-	return false;
-}
-
-/* A server without an id gets a random one. */
-static void take_description(const json_t *body, struct browser_server *server)
-{
-	body_copy(body, "id", server->id, BROWSER_OWN_ID_MAX);
-	if (!*server->id)
-		(void)snprintf(server->id, sizeof(server->id), "%08x%08x", randombytes_random(),
-			       randombytes_random());
-	body_copy(body, "name", server->name, sizeof(server->name));
-	body_copy(body, "game", server->game, sizeof(server->game));
-	body_copy(body, "map", server->map, sizeof(server->map));
-	body_copy(body, "mode", server->mode, sizeof(server->mode));
-	server->players = players_of(body, "players");
-	server->max_players = players_of(body, "max_players");
-	server->password = body_bool(body, "password");
-	copy_tags(body, server);
-}
-
-void handle_add_server(const struct request *request, struct reply *reply)
-{
-	struct browser_server server = {0};
-	uint8_t *bytes = NULL;
-	ssize_t length;
-
-	if (!take_address(request->body, &server.address, reply))
+	if (!ask_for_statistics(request, reply, &statistics))
 		return;
-	take_description(request->body, &server);
-	length = browser_server_encode(&server, &bytes);
-	ask_for_server(request, reply, BROWSER_REGISTER, bytes, length, 201);
+	reply_json(reply, 200, view_statistics(&statistics));
+	browser_statistics_clear(&statistics);
 }
 
-/* ---- one server, by the id in the path */
-
-/* An id that is too long is nobody's. */
-static bool take_id(const struct request *request, struct browser_wish *wish, struct reply *reply)
+void handle_games(const struct request *request, struct reply *reply)
 {
-	if (strlen(request->parameter) >= sizeof(wish->id)) {
-		reply_error(reply, 404, "not_found", "no server has that id");
-		return false;
-	}
-	(void)snprintf(wish->id, sizeof(wish->id), "%s", request->parameter);
-	return true;
-}
+	struct browser_statistics statistics;
+	struct target_page page;
 
-static void ask_wish(const struct request *request, struct reply *reply, uint32_t type,
-		     struct browser_wish *wish)
-{
-	uint8_t *bytes = NULL;
-	ssize_t length;
-
-	if (!take_id(request, wish, reply))
+	if (!take_page(request, &page, reply) || !ask_for_statistics(request, reply, &statistics))
 		return;
-	length = browser_wish_encode(wish, &bytes);
-	ask_for_server(request, reply, type, bytes, length, 200);
-}
-
-void handle_server(const struct request *request, struct reply *reply)
-{
-	ask_wish(request, reply, BROWSER_GET, &(struct browser_wish){.id = ""});
-}
-
-void handle_heartbeat(const struct request *request, struct reply *reply)
-{
-	ask_wish(request, reply, BROWSER_HEARTBEAT, &(struct browser_wish){.id = ""});
-}
-
-void handle_players(const struct request *request, struct reply *reply)
-{
-	struct browser_wish wish = {.players = players_of(request->body, "players"),
-				    .max_players = players_of(request->body, "max_players")};
-
-	ask_wish(request, reply, BROWSER_SET_PLAYERS, &wish);
-}
-
-/* True when it was done; else the reply is made. */
-static bool do_wish(const struct request *request, struct reply *reply, uint32_t type,
-		    struct browser_wish *wish)
-{
-	struct gather_ask ask;
-	uint8_t *bytes = NULL;
-	ssize_t length;
-
-	if (!take_id(request, wish, reply))
-		return false;
-	length = browser_wish_encode(wish, &bytes);
-	if (!ask_browser(request, reply, type, bytes, length, &ask))
-		return false;
-	free(ask.answer);
-	return true;
-}
-
-void handle_remove_server(const struct request *request, struct reply *reply)
-{
-	struct browser_wish wish = {.id = ""};
-
-	if (do_wish(request, reply, BROWSER_REMOVE, &wish))
-		reply_json(reply, 200, json_pack("{s:s}", "id", wish.id));
-}
-
-static void set_favourite(const struct request *request, struct reply *reply, bool favourite)
-{
-	struct browser_wish wish = {.favourite = favourite};
-
-	if (do_wish(request, reply, BROWSER_SET_FAVOURITE, &wish))
-		reply_json(reply, 200,
-			   json_pack("{s:s, s:b}", "id", wish.id, "favourite", (int)favourite));
-}
-
-void handle_add_favourite(const struct request *request, struct reply *reply)
-{
-	set_favourite(request, reply, true);
-}
-
-void handle_remove_favourite(const struct request *request, struct reply *reply)
-{
-	set_favourite(request, reply, false);
+	reply_page(reply, view_games(&statistics), &page);
+	browser_statistics_clear(&statistics);
 }

@@ -42,6 +42,10 @@ void handle_metrics_peers(const struct request *request, struct reply *reply);
 void handle_metrics_peer(const struct request *request, struct reply *reply);
 /* handle_servers.c */
 void handle_servers(const struct request *request, struct reply *reply);
+void handle_statistics(const struct request *request, struct reply *reply);
+void handle_games(const struct request *request, struct reply *reply);
+void handle_favourites(const struct request *request, struct reply *reply);
+/* handle_server.c */
 void handle_add_server(const struct request *request, struct reply *reply);
 void handle_server(const struct request *request, struct reply *reply);
 void handle_remove_server(const struct request *request, struct reply *reply);
@@ -49,5 +53,7 @@ void handle_heartbeat(const struct request *request, struct reply *reply);
 void handle_players(const struct request *request, struct reply *reply);
 void handle_add_favourite(const struct request *request, struct reply *reply);
 void handle_remove_favourite(const struct request *request, struct reply *reply);
+void handle_measure(const struct request *request, struct reply *reply);
+void handle_join_server(const struct request *request, struct reply *reply);
 
 #endif

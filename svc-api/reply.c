@@ -83,6 +83,7 @@ static const struct {
 	{-EEXIST, 409, "exists"},
 	{-ENOSPC, 409, "full"},
 	{-ENETUNREACH, 409, "no_path"},
+	{-ELOOP, 409, "own_server"},
 	{-ENOTSUP, 501, "not_supported"},
 	{-ENOTCONN, 503, "server_away"},
 	{-EAGAIN, 503, "not_ready"},

@@ -59,7 +59,9 @@ static const struct body_field players_body[] = {
 static const char *const lines_parameter[] = {"lines", NULL};
 static const char *const seconds_parameter[] = {"seconds", NULL};
 static const char *const servers_parameters[] = {
-	"game", "search", "tag", "hide_full", "hide_empty", "hide_password", "favourite", NULL};
+	"game",	     "search", "tag",	"hide_full", "hide_empty", "hide_password",
+	"favourite", "sort",   "limit", "offset",    NULL};
+static const char *const page_parameters[] = {"limit", "offset", NULL};
 static const char *const describe_parameter[] = {"describe", NULL};
 
 const struct route routes[] = {
@@ -93,12 +95,18 @@ const struct route routes[] = {
 	{"GET", "/api/v1/metrics/peers/*", handle_metrics_peer, NULL, seconds_parameter},
 	{"GET", "/api/v1/servers", handle_servers, NULL, servers_parameters},
 	{"POST", "/api/v1/servers", handle_add_server, server_body, NULL},
+	/* Before `*`: an own server of this id goes by `statistics@MEMBER`. */
+	{"GET", "/api/v1/servers/statistics", handle_statistics, NULL, NULL},
 	{"GET", "/api/v1/servers/*", handle_server, NULL, NULL},
 	{"DELETE", "/api/v1/servers/*", handle_remove_server, NULL, NULL},
 	{"POST", "/api/v1/servers/*/heartbeat", handle_heartbeat, NULL, NULL},
 	{"POST", "/api/v1/servers/*/players", handle_players, players_body, NULL},
 	{"PUT", "/api/v1/servers/*/favourite", handle_add_favourite, NULL, NULL},
 	{"DELETE", "/api/v1/servers/*/favourite", handle_remove_favourite, NULL, NULL},
+	{"POST", "/api/v1/servers/*/latency", handle_measure, NULL, NULL},
+	{"POST", "/api/v1/servers/*/join", handle_join_server, NULL, NULL},
+	{"GET", "/api/v1/favourites", handle_favourites, NULL, page_parameters},
+	{"GET", "/api/v1/games", handle_games, NULL, page_parameters},
 	{NULL, NULL, NULL, NULL, NULL},
 };
 

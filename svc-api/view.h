@@ -38,8 +38,21 @@ json_t *view_invite(const struct control_invite *invite);
 json_t *view_settings(const struct control_settings *settings, const char *key);
 /* [{key, value, default, description}] */
 json_t *view_settings_described(const struct control_settings *settings);
-json_t *view_servers(const struct browser_servers *servers);
-json_t *view_server(const struct browser_server *server);
+/* Game servers; wall_us is the time of now. */
+json_t *view_servers(const struct browser_servers *servers, uint64_t wall_us);
+json_t *view_server(const struct browser_server *server, uint64_t wall_us);
+/* [{id, present, server}]; server null for one that is away */
+json_t *view_favourites(const struct browser_favourites *favourites, uint64_t wall_us);
+/* {total_servers, total_players, max_players, unique_games, games: {game: {servers, players}},
+ * favourites, full, empty, with_password} */
+json_t *view_statistics(const struct browser_statistics *statistics);
+/* [{game, servers, players}] */
+json_t *view_games(const struct browser_statistics *statistics);
+/* {id, latency_ms, latency_ema_ms, latency_trend, answers, sent} */
+json_t *view_measurement(const char *id, const struct browser_measurement *measurement);
+/* {id, name, game, address, password, own, host, online}; member: that runs it, or NULL;
+ * online: as the rendezvous server says, null where nobody says */
+json_t *view_join(const struct browser_server *server, const struct control_member *member);
 /* Of metrics, with wall_us, the time of now, for showing when that was. */
 json_t *view_system(const struct metrics_system *system, uint64_t wall_us);
 /* A list of the same, oldest first. */

@@ -5,11 +5,39 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "svc-browser/order.h"
 #include "svc-browser/service.h"
+#include "svc-browser/statistics.h"
 
 #define OWN_STATUS_MS 300 /* the API waits 700 ms */
 
 static const char no_such_server[] = "no server has that id; `lanrage servers --json` shows them";
+
+static int get_server(const struct browser *browser, const char *id, struct browser_server *server)
+{
+	uint64_t now_us = clock_now_us();
+	int r = registry_get(&browser->registry, &browser->favourites, id, now_us, server);
+
+	if (r == 0)
+		server->latency = latency_of(&browser->pinger.latency, server->host, now_us);
+	return r;
+}
+
+/* Free with browser_servers_clear(). -ENOMEM. */
+static int list_servers(const struct browser *browser, const struct browser_filter *filter,
+			struct browser_servers *servers)
+{
+	uint64_t now_us = clock_now_us();
+	int r = registry_list(&browser->registry, &browser->favourites, filter, now_us, servers);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < servers->n_servers; i++)
+		servers->servers[i].latency =
+			latency_of(&browser->pinger.latency, servers->servers[i].host, now_us);
+	order_servers(servers, filter->sort);
+	return 0;
+}
 
 static void reply_server(const struct browser *browser, struct bus_call *call, const char *id)
 {
@@ -17,8 +45,7 @@ static void reply_server(const struct browser *browser, struct bus_call *call, c
 	uint8_t *bytes = NULL;
 	ssize_t n;
 
-	if (registry_get(&browser->registry, &browser->favourites, id, clock_now_us(), &server) <
-	    0) {
+	if (get_server(browser, id, &server) < 0) {
 		bus_reply_error(call, -ENOENT, no_such_server);
 		return;
 	}
@@ -94,12 +121,64 @@ static void on_list(void *data, struct bus_call *call, const uint8_t *body, size
 		bus_reply_error(call, -EBADMSG, "the filter is malformed");
 		return;
 	}
-	n = registry_list(&browser->registry, &browser->favourites, &filter, clock_now_us(),
-			  &servers);
+	n = list_servers(browser, &filter, &servers);
 	if (n == 0)
 		n = browser_servers_encode(&servers, &bytes);
 	browser_servers_clear(&servers);
 	bus_reply_encoded(call, n, bytes);
+}
+
+static void on_get_favourites(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	static const struct browser_filter filter = {.favourites = true};
+	const struct browser *browser = data;
+	struct browser_favourites favourites = {.n_ids = browser->favourites.n};
+	uint8_t *bytes = NULL;
+	ssize_t n = list_servers(browser, &filter, &favourites.servers);
+
+	(void)body;
+	(void)length;
+	memcpy(favourites.ids, browser->favourites.ids, sizeof(favourites.ids));
+	if (n == 0)
+		n = browser_favourites_encode(&favourites, &bytes);
+	browser_favourites_clear(&favourites);
+	bus_reply_encoded(call, n, bytes);
+}
+
+static void on_get_statistics(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	static const struct browser_filter all;
+	struct browser_statistics statistics = {0};
+	struct browser_servers servers = {0};
+	uint8_t *bytes = NULL;
+	ssize_t n = list_servers(data, &all, &servers);
+
+	(void)body;
+	(void)length;
+	if (n == 0)
+		n = statistics_count(&statistics, &servers);
+	if (n == 0)
+		n = browser_statistics_encode(&statistics, &bytes);
+	browser_statistics_clear(&statistics);
+	browser_servers_clear(&servers);
+	bus_reply_encoded(call, n, bytes);
+}
+
+static void on_measure(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct browser *browser = data;
+	struct browser_server server;
+	struct browser_wish wish;
+
+	if (!decode_wish(call, &wish, body, length))
+		return;
+	if (get_server(browser, wish.id, &server) < 0)
+		bus_reply_error(call, -ENOENT, no_such_server);
+	else if (server.own)
+		bus_reply_error(call, -ELOOP,
+				"the server runs on this machine, so there is no way to measure");
+	else
+		pinger_measure(&browser->pinger, server.host, call);
 }
 
 static void on_get(void *data, struct bus_call *call, const uint8_t *body, size_t length)
@@ -229,7 +308,7 @@ static int set_favourite(struct browser *browser, const char *id, bool favourite
 		favourites_remove(&browser->favourites, id);
 		return 0;
 	}
-	if (registry_get(&browser->registry, &browser->favourites, id, clock_now_us(), &server) < 0)
+	if (get_server(browser, id, &server) < 0)
 		return -ENOENT;
 	return favourites_add(&browser->favourites, id);
 }
@@ -265,5 +344,8 @@ const struct bus_method browser_methods[] = {
 	{BROWSER_HEARTBEAT, BUS_FROM(SERVICE_API), on_heartbeat},
 	{BROWSER_SET_PLAYERS, BUS_FROM(SERVICE_API), on_set_players},
 	{BROWSER_SET_FAVOURITE, BUS_FROM(SERVICE_API), on_set_favourite},
+	{BROWSER_GET_FAVOURITES, BUS_FROM(SERVICE_API), on_get_favourites},
+	{BROWSER_GET_STATISTICS, BUS_FROM(SERVICE_API), on_get_statistics},
+	{BROWSER_MEASURE, BUS_FROM(SERVICE_API), on_measure},
 	{0, 0, NULL},
 };

@@ -264,6 +264,19 @@ int registry_get(const struct registry *registry, const struct favourites *favou
 	return 0;
 }
 
+bool registry_has_of(const struct registry *registry, const uint8_t identity[DATAPLANE_KEY_SIZE],
+		     uint64_t now_us)
+{
+	for (size_t i = 0; i < registry->n_others; i++) {
+		const struct registry_entry *entry = &registry->others[i];
+
+		if (memcmp(entry->server.host, identity, DATAPLANE_KEY_SIZE) == 0 &&
+		    !entry_is_expired(entry, now_us))
+			return true;
+	}
+	return false;
+}
+
 int registry_list(const struct registry *registry, const struct favourites *favourites,
 		  const struct browser_filter *filter, uint64_t now_us,
 		  struct browser_servers *servers)

@@ -68,6 +68,9 @@ void registry_plain_id(const struct registry *registry, const char *id, char pla
 /* -ENOENT. */
 int registry_get(const struct registry *registry, const struct favourites *favourites,
 		 const char *id, uint64_t now_us, struct browser_server *server);
+/* Whether a member has any, listed as another's. */
+bool registry_has_of(const struct registry *registry, const uint8_t identity[DATAPLANE_KEY_SIZE],
+		     uint64_t now_us);
 /* The ones that match, the own ones first; free with browser_servers_clear(). -ENOMEM. */
 int registry_list(const struct registry *registry, const struct favourites *favourites,
 		  const struct browser_filter *filter, uint64_t now_us,

@@ -126,6 +126,24 @@ void browser_learn_self(struct browser *browser, const struct control_status *st
 		on_restarted(browser);
 }
 
+/* The other members that have servers. */
+static void keep_measured(struct browser *browser, const struct control_status *status)
+{
+	struct latency_member members[LATENCY_HOSTS_MAX];
+	uint64_t now_us = clock_now_us();
+	size_t n = 0;
+
+	for (size_t i = 0; i < status->n_members && n < LATENCY_HOSTS_MAX; i++) {
+		const struct control_member *member = &status->members[i];
+
+		if (member->self || !registry_has_of(&browser->registry, member->identity, now_us))
+			continue;
+		memcpy(members[n].identity, member->identity, DATAPLANE_KEY_SIZE);
+		memcpy(members[n++].wireguard_key, member->wireguard_key, DATAPLANE_KEY_SIZE);
+	}
+	pinger_keep(&browser->pinger, members, n);
+}
+
 static void on_fetched(void *data, const struct control_status *status,
 		       const struct control_shared_list *shared)
 {
@@ -134,6 +152,7 @@ static void on_fetched(void *data, const struct control_status *status,
 	browser_learn_self(browser, status);
 	sharing_take(&browser->sharing, &browser->registry, status, shared, clock_now_us(),
 		     clock_wall_us() / CLOCK_SECOND);
+	keep_measured(browser, status);
 }
 
 void browser_note_change(struct browser *browser)
@@ -183,6 +202,7 @@ static int start(struct browser *browser, const struct service *service, struct 
 	if (r < 0)
 		return r;
 	loop_timer_start(&browser->loop, &browser->sweep, SWEEP_MS, SWEEP_MS, sweep, browser);
+	pinger_start(&browser->pinger, &browser->loop, browser->bus);
 	carrier_start(&browser->carrier, &browser->loop, browser->bus, &ops);
 	push_when_due(browser);
 	return 0;
@@ -200,6 +220,7 @@ int browser_run(const struct service *service)
 	loop_run(&browser.loop);
 	loop_timer_stop(&browser.sweep);
 	loop_timer_stop(&browser.push);
+	pinger_stop(&browser.pinger);
 	bus_free(browser.bus);
 	carrier_stop(&browser.carrier);
 	if (browser.unsaved)

@@ -4,6 +4,9 @@
  *                                     |        ^
  *                                     v        |
  *                                  sharing --------- carrier <--> control <--> other members
+ *                                                       |
+ *                                                       v
+ *                                     latency <--> pinger <--> dataplane
  */
 #ifndef LANRAGE_BROWSER_SERVICE_H
 #define LANRAGE_BROWSER_SERVICE_H
@@ -13,6 +16,7 @@
 #include "common/service.h"
 #include "svc-browser/carrier.h"
 #include "svc-browser/favourites.h"
+#include "svc-browser/pinger.h"
 #include "svc-browser/registry.h"
 #include "svc-browser/sharing.h"
 
@@ -25,6 +29,7 @@ struct browser {
 	struct registry registry;
 	struct favourites favourites;
 	struct sharing sharing;
+	struct pinger pinger;
 	bool unsaved; /* heartbeats since the last saving */
 };
 

@@ -45,8 +45,9 @@ enum dataplane_request {
 	DATAPLANE_SET_PLAN,    /* struct dataplane_plan -> (); by nat */
 	DATAPLANE_GET_STATE,   /* () -> struct dataplane_state; by nat, control, metrics, api */
 	DATAPLANE_PROBE,       /* struct dataplane_key -> struct dataplane_probe_result: one probe
-				* along the peer's active path; by api, metrics. -ENOENT: no such
-				* peer; -ENETUNREACH: no path yet; -ETIMEDOUT: no answer in 1 s */
+				* along the peer's active path; by api, metrics, and browser, which
+				* asks nothing else. -ENOENT: no such peer; -ENETUNREACH: no path
+				* yet; -ETIMEDOUT: no answer in 1 s */
 	DATAPLANE_SEND_NOTE,   /* struct dataplane_note -> (): to the peer's svc-control; by
 				* control. May be lost. -ENOENT: no such member, or no engine;
 				* -EHOSTUNREACH: no session now */

@@ -173,7 +173,7 @@ const struct bus_method dispatch_methods[] = {
 	{DATAPLANE_GET_KEY, CONTROL, get_key},
 	{DATAPLANE_SET_PARTY, CONTROL, set_party},
 	{DATAPLANE_SET_PLAN, NAT, set_plan},
-	{DATAPLANE_GET_STATE, NAT | CONTROL | METRICS | API | BROWSER, get_state},
+	{DATAPLANE_GET_STATE, NAT | CONTROL | METRICS | API, get_state},
 	{DATAPLANE_SEND_NOTE, CONTROL, send_note},
 	{DATAPLANE_TAKE_NOTES, CONTROL, take_notes},
 	{DATAPLANE_MOVED, NAT, moved},

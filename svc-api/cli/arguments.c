@@ -47,6 +47,12 @@ static int set_game(struct invocation *to, const char *text, struct error *error
 	return 0;
 }
 
+static int set_sort(struct invocation *to, const char *text, struct error *error)
+{
+	to->sort = text;
+	return *text ? 0 : error_set(error, -EINVAL, "--sort: by name, game, players or latency");
+}
+
 static int set_revoke(struct invocation *to, const char *text, struct error *error)
 {
 	to->revoke = text;
@@ -82,6 +88,7 @@ static const struct known {
 	{OPTION_TTL, "--ttl", NULL, set_ttl},	       {OPTION_COUNT, "--count", "-c", set_count},
 	{OPTION_GAME, "--game", NULL, set_game},       {OPTION_LINES, "--lines", "-n", set_lines},
 	{OPTION_REVOKE, "--revoke", NULL, set_revoke}, {OPTION_WATCH, "--watch", NULL, NULL},
+	{OPTION_SORT, "--sort", NULL, set_sort},
 };
 #define KNOWN (sizeof(known) / sizeof(known[0]))
 

@@ -26,6 +26,7 @@ enum option {
 	OPTION_LINES = 1 << 9,
 	OPTION_REVOKE = 1 << 10,
 	OPTION_WATCH = 1 << 11,
+	OPTION_SORT = 1 << 12,
 };
 #define OPTIONS_EVERYWHERE (OPTION_RUN | OPTION_JSON | OPTION_HELP)
 
@@ -35,6 +36,7 @@ struct invocation {
 	const char *run;    /* texts are borrowed from argv */
 	const char *name;
 	const char *game;
+	const char *sort;
 	const char *revoke; /* a code */
 	uint32_t ttl_s;
 	uint32_t count;

@@ -1,4 +1,4 @@
-/* cmd_servers.c - servers [--game G]. */
+/* cmd_servers.c - servers [--game G] [--sort S]; servers join ID. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -6,7 +6,7 @@
 #include "svc-api/cli/table.h"
 
 /* With two blanks between columns this makes 80 at most: names are others' choice. */
-static const size_t widths[] = {16, 8, 9, 21, 7, 9};
+static const size_t widths[] = {20, 8, 9, 21, 7, 5};
 #define COLUMNS (sizeof(widths) / sizeof(widths[0]))
 
 static const char *number_at(const json_t *object, const char *key, char text[24])
@@ -19,16 +19,27 @@ static const char *number_at(const json_t *object, const char *key, char text[24
 	return text;
 }
 
+/* Milliseconds; `-` for unknown. */
+static const char *ping_of(const json_t *server, char text[24])
+{
+	const json_t *value = json_object_get(server, "latency_ema_ms");
+
+	(void)snprintf(text, 24, "-");
+	if (json_is_number(value))
+		(void)snprintf(text, 24, "%.0f", json_number_value(value));
+	return text;
+}
+
 static void add_server(struct table *table, const json_t *server)
 {
 	bool favourite = json_is_true(json_object_get(server, "favourite"));
-	char name[TABLE_CELL_MAX], players[64], now[24], most[24];
+	char name[TABLE_CELL_MAX], players[64], now[24], most[24], ping[24];
 	const char *cells[COLUMNS] = {name,
 				      text_at(server, "game"),
 				      text_at(json_object_get(server, "host"), "name"),
 				      text_at(server, "address"),
 				      players,
-				      text_at(server, "map")};
+				      ping_of(server, ping)};
 
 	(void)snprintf(name, sizeof(name), "%s%s", favourite ? "* " : "", text_at(server, "name"));
 	(void)snprintf(players, sizeof(players), "%s/%s", number_at(server, "players", now),
@@ -39,7 +50,7 @@ static void add_server(struct table *table, const json_t *server)
 static void print_servers(const json_t *servers)
 {
 	static const char *const title[COLUMNS] = {"NAME",    "GAME",	 "HOST",
-						   "ADDRESS", "PLAYERS", "MAP"};
+						   "ADDRESS", "PLAYERS", "PING"};
 	struct table table;
 	size_t i;
 	json_t *server;
@@ -54,13 +65,16 @@ static void print_servers(const json_t *servers)
 
 int command_servers(const struct invocation *invocation)
 {
-	char *game = client_escape(invocation->game ? invocation->game : ""), *path = NULL;
+	char *game = client_escape(invocation->game ? invocation->game : "");
+	char *sort = client_escape(invocation->sort ? invocation->sort : ""), *path = NULL;
 	struct answer answer;
 	int r = 1;
 
-	if (game && asprintf(&path, "servers%s%s", *game ? "?game=" : "", game) >= 0)
+	if (game && sort &&
+	    asprintf(&path, "servers?game=%s%s%s", game, *sort ? "&sort=" : "", sort) >= 0)
 		r = say_ask(invocation, "GET", path, NULL, &answer);
 	free(path);
+	free(sort);
 	free(game);
 	if (r != 0)
 		return 1;
@@ -70,6 +84,30 @@ int command_servers(const struct invocation *invocation)
 		(void)puts("No game servers.");
 	else
 		print_servers(answer.json);
+	client_clear(&answer);
+	return 0;
+}
+
+/* The address is all there is on stdout, for scripts. */
+int command_servers_join(const struct invocation *invocation)
+{
+	char *id = client_escape(invocation->arguments[0]), *path = NULL;
+	struct answer answer;
+	int r = 1;
+
+	if (id && asprintf(&path, "servers/%s/join", id) >= 0)
+		r = say_ask(invocation, "POST", path, NULL, &answer);
+	free(path);
+	free(id);
+	if (r != 0)
+		return 1;
+	if (wants_json(invocation)) {
+		say_json(&answer);
+	} else {
+		(void)puts(text_at(answer.json, "address"));
+		if (json_is_true(json_object_get(answer.json, "password")))
+			(void)fputs("The server asks for a password.\n", stderr);
+	}
 	client_clear(&answer);
 	return 0;
 }

@@ -46,6 +46,7 @@ int command_settings(const struct invocation *invocation);
 int command_logs(const struct invocation *invocation);
 /* cmd_servers.c */
 int command_servers(const struct invocation *invocation);
+int command_servers_join(const struct invocation *invocation);
 
 /* ---- shared (say.c) */
 

@@ -110,7 +110,7 @@ class Member:
         self.host = host
 
     def ask(self, method, path, body=None):
-        """(status, JSON) of the host's own API."""
+        """(status, JSON) of the host's own API; the headers are in self.headers until the next question."""
         with open(f"{self.host.run_dir}/token") as file:
             headers = {"Authorization": f"Bearer {file.read().strip()}", "Content-Type": "application/json"}
         connection = http.client.HTTPConnection("127.0.0.1", API_PORT, timeout=20)
@@ -120,6 +120,7 @@ class Member:
             connection.request(method, f"/api/v1/{path}", body=json.dumps(body) if body is not None else None,
                                headers=headers)
             response = connection.getresponse()
+            self.headers = response.headers
             return response.status, json.loads(response.read())
 
     def do(self, method, path, body=None):

@@ -1,12 +1,15 @@
 """Game servers that one member runs are listed by the others.
 
-    server ──┐             ┌── a   runs game servers, which register at its own API
+    server ──┐             ┌── a   runs game servers, which register at its own API; 20 ms away
              ├─ internet ──┤
     relay ───┘             └── b   lists them
 
 One party for all stories; each leaves no game server behind.
 """
 import os
+import socket
+import statistics
+from collections import Counter
 
 import pytest
 from lab.programs import wait_until
@@ -14,6 +17,7 @@ from party import Member, connect, start_party, words
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
+DELAY_MS = 20  # of a's wire, one way
 SOON_S = 30    # generous, and far below the 90 s after which all would vanish anyway
 ARENA = {"id": "arena", "name": "Ana's arena", "game": "quake3", "port": 27960, "players": 2, "max_players": 8,
          "map": "q3dm17", "mode": "ffa", "tags": ["eu", "ffa"]}
@@ -33,7 +37,8 @@ class Browser(Member):
 
 @pytest.fixture(scope="module")
 def party(module_lab):
-    server, relay, a, b = (module_lab.public(name) for name in ("server", "relay", "a", "b"))
+    server, relay, b = (module_lab.public(name) for name in ("server", "relay", "b"))
+    a = module_lab.public("a", delay_ms=DELAY_MS)
     start_party(server, relay, a, b)
     connect(a, b)
     return Browser(a), Browser(b)
@@ -54,6 +59,10 @@ def friends(party):
 
 def ids(servers):
     return [server["id"] for server in servers]
+
+
+def fits(latency_ms, expected_ms):
+    return abs(latency_ms - expected_ms) <= max(2, 0.3 * expected_ms)
 
 
 def test_a_server_is_listed_by_the_other_member(friends):
@@ -106,13 +115,13 @@ def test_what_must_not_be_listed_is_refused(friends):
     """Each with words that name what is wrong."""
     a, b = friends
     b_ip = b.me["virtual_ip"]
-    for change, words in (({"name": "x\x1b[31m"}, "name"), ({"name": "x\u202egpj.exe"}, "name"), ({"name": " "}, "name"),
-                          ({"id": "arena@0123456789abcdef"}, "@"), ({"id": "x" * 64}, "id"), ({"map": "a\nb"}, "map"),
-                          ({"tags": ["a\u2066"]}, "tags"), ({"tags": ["x"] * 9}, "tags"), ({"port": 0}, "port"),
-                          ({"port": 65536}, "port"), ({"players": 65536}, "players"),
-                          ({"address": f"{b_ip}:27960"}, "address"), ({"address": f"{b_ip}:1"}, "port")):
+    for change, what in (({"name": "x\x1b[31m"}, "name"), ({"name": "x\u202egpj.exe"}, "name"), ({"name": " "}, "name"),
+                         ({"id": "arena@0123456789abcdef"}, "@"), ({"id": "x" * 64}, "id"), ({"map": "a\nb"}, "map"),
+                         ({"tags": ["a\u2066"]}, "tags"), ({"tags": ["x"] * 9}, "tags"), ({"port": 0}, "port"),
+                         ({"port": 65536}, "port"), ({"players": 65536}, "players"),
+                         ({"address": f"{b_ip}:27960"}, "address"), ({"address": f"{b_ip}:1"}, "port")):
         status, answer = a.ask("POST", "servers", {**ARENA, **change})
-        assert status == 400 and words in words(answer["error"]), (change, answer)
+        assert status == 400 and what in words(answer["error"]), (change, answer)
     status, answer = a.ask("POST", "servers", {key: value for key, value in ARENA.items() if key != "port"})
     assert status == 400 and "port" in words(answer["error"])
     for path in ("servers/nothing/heartbeat", "servers/nothing", "servers/nothing/favourite"):
@@ -156,6 +165,133 @@ def test_restarts_lose_nothing(friends):
     b.kill("browser")
     b.sees(lambda found: ids(found) == [seen["id"]] and not found[0]["favourite"], "a's server")
     assert os.path.exists(f"{path}.bad")
+
+
+def test_how_far_a_server_is(friends):
+    """b measures the way to a by itself, and what it finds is what `ping` finds. Measured anew, a trend shows."""
+    a, b = friends
+    a.do("POST", "servers", ARENA)
+    a.do("POST", "servers", {**ARENA, "id": "second"})
+    of_a = f"servers/arena@{a.me['id']}/latency"
+    seen = b.sees(lambda found: len(found) == 2 and found[0]["latency_ms"], "how far a is")
+    pings_ms = statistics.median(pong["rtt_ms"] for pong in b.host.lanrage("ping", "a", "-c", 5))
+    for server in seen:     # one measurement for both
+        assert fits(server["latency_ms"], pings_ms), (server, pings_ms)
+        assert server["latency_ema_ms"] == server["latency_ms"] == seen[0]["latency_ms"]
+        assert server["latency_trend"] is None and 0 <= server["latency_age_s"] <= SOON_S
+        assert server["age_s"] is not None
+    assert pings_ms >= 2 * DELAY_MS
+    assert str(round(seen[0]["latency_ema_ms"])) in b.host.lanrage("servers", json=False).splitlines()[1].split()[-1]
+    for server in a.servers():
+        assert all(server[f"latency_{key}"] is None for key in ("ms", "ema_ms", "trend", "age_s")), server
+    status, answer = a.ask("POST", "servers/arena/latency")
+    assert status == 409 and answer["error"]["code"] == "own_server"
+    assert b.ask("POST", "servers/nothing/latency")[0] == 404
+
+    for known in (False, True):
+        made = b.do("POST", of_a)
+        assert made["answers"] == made["sent"] == 3 and made["latency_ms"] >= 2 * DELAY_MS
+        assert (made["latency_trend"] is not None) == known
+    a.host.wire.set(delay_ms=4 * DELAY_MS)
+    made = b.do("POST", of_a)
+    a.host.wire.set(delay_ms=DELAY_MS)
+    assert made["latency_trend"] == "rising" and made["latency_ms"] >= 8 * DELAY_MS
+    assert 2 * DELAY_MS < made["latency_ema_ms"] < made["latency_ms"]
+    assert b.do("GET", of_a.removesuffix("/latency"))["latency_ms"] == made["latency_ms"]
+
+
+def test_joining_leads_to_the_server(friends):
+    """a's server answers by UDP at the address that b is told. Where a is away, b is told so."""
+    a, b = friends
+    a.do("POST", "servers", {**ARENA, "password": True})
+    arena = f"arena@{a.me['id']}"
+    b.sees(lambda found: ids(found) == [arena] and found[0]["latency_ms"], "a's server, and how far it is")
+    told = b.do("POST", f"servers/{arena}/join")
+    assert told == {"id": arena, "name": ARENA["name"], "game": "quake3", "address": f"{a.me['virtual_ip']}:27960",
+                    "password": True, "own": False, "host": {"id": a.me["id"], "name": "a"}, "online": True}
+    assert b.host.lanrage("servers", "join", arena, json=False) == f"{told['address']}\n"
+    assert a.do("POST", "servers/arena/join")["own"]
+    ip, port = told["address"].split(":")
+    with a.host.socket(bind=("0.0.0.0", int(port))) as game, b.host.socket() as player:
+        def answers():
+            player.sendto(b"hello", (ip, int(port)))
+            try:
+                heard, source = game.recvfrom(64)
+                game.sendto(heard.upper(), source)
+                return player.recv(64) == b"HELLO"
+            except socket.timeout:
+                return False
+        wait_until(answers, SOON_S, "the server answers")
+    assert b.ask("POST", "servers/nothing/join")[0] == 404
+
+    a.do("POST", "down")
+
+    def refused():
+        status, answer = b.ask("POST", f"servers/{arena}/join")
+        return status == 409 and answer["error"]["hint"] == "see `lanrage why a`"
+
+    wait_until(refused, SOON_S, "b is told that a is away")
+    made = b.do("POST", f"servers/{arena}/latency")
+    assert made["answers"] == 0 and made["latency_ms"] is made["latency_ema_ms"] is made["latency_trend"] is None
+    assert b.do("GET", f"servers/{arena}")["latency_ms"] is None
+    a.do("POST", "up")
+    wait_until(lambda: b.ask("POST", f"servers/{arena}/join")[0] == 200, SOON_S, "a is back")
+
+
+def test_order_and_numbers(friends):
+    """Servers of both: sorted as asked, page by page, and their numbers are those of the list."""
+    a, b = friends
+    a.do("POST", "servers", {**ARENA, "password": True})
+    a.do("POST", "servers", {"id": "cubes", "name": "cubes", "game": "Minecraft", "port": 25565, "players": 0})
+    b.do("POST", "servers", {"id": "z", "name": "Zoe's", "game": "Quake3", "port": 1, "players": 4, "max_players": 4})
+    b.do("POST", "servers", {"id": "x", "name": "x", "game": "xonotic", "port": 2})
+    b.sees(lambda found: len(found) == 4, "all four")
+    b.sees(lambda found: sum(server["latency_ms"] is not None for server in found) == 2, "how far a is")
+    arena, cubes = (f"{name}@{a.me['id']}" for name in ("arena", "cubes"))
+    for sort, expected in {"name": [arena, cubes, "x", "z"], "game": [cubes, arena, "z", "x"],
+                           "players": ["z", arena, cubes, "x"], "latency": [arena, cubes, "x", "z"]}.items():
+        assert ids(b.servers(f"?sort={sort}")) == expected, sort
+        assert ids(b.servers(f"?sort={sort}&limit=2&offset=1")) == expected[1:3], sort
+        assert b.headers["X-Total-Count"] == "4"
+        assert ids(b.host.lanrage("servers", "--sort", sort)) == expected
+    for query in ("sort=age", "limit=0", "limit=x", "offset=-1"):
+        assert b.ask("GET", f"servers?{query}")[0] == 400, query
+
+    b.do("PUT", f"servers/{arena}/favourite")
+    listed, numbers = b.servers(), b.do("GET", "servers/statistics")
+    told = [server["players"] for server in listed if server["players"] is not None]
+    games = Counter(server["game"].lower() for server in listed)
+    assert numbers["total_servers"] == len(listed) == 4 and numbers["unique_games"] == len(games) == 3
+    assert numbers["total_players"] == sum(told) == 6
+    assert numbers["max_players"] == sum(server["max_players"] or 0 for server in listed)
+    assert numbers["full"] == sum(server["full"] is True for server in listed) == 1
+    assert numbers["empty"] == told.count(0) == 1
+    assert numbers["with_password"] == sum(server["password"] for server in listed) == 1
+    assert numbers["favourites"] == len(b.servers("?favourite=1")) == 1
+    assert {name.lower(): game["servers"] for name, game in numbers["games"].items()} == games
+    assert numbers["games"]["xonotic"] == {"servers": 1, "players": None}
+    assert b.do("GET", "games") == [{"game": name, **game} for name, game in numbers["games"].items()]
+    assert b.do("GET", "games")[0] == {"game": "Quake3", "servers": 2, "players": 6}
+    b.do("DELETE", f"servers/{arena}/favourite")
+
+
+def test_a_favourite_that_is_away(friends):
+    """a's server goes, and b's browser is killed: the favourite is still one, until b takes it away."""
+    a, b = friends
+    a.do("POST", "servers", ARENA)
+    arena = f"arena@{a.me['id']}"
+    b.sees(lambda found: ids(found) == [arena], "a's server")
+    b.do("PUT", f"servers/{arena}/favourite")
+    there = b.do("GET", "favourites")
+    assert [one["id"] for one in there] == [arena] and there[0]["present"] and there[0]["server"]["game"] == "quake3"
+    a.do("DELETE", "servers/arena")
+    b.sees(lambda found: found == [], "it is away")
+    away = [{"id": arena, "present": False, "server": None}]
+    assert b.do("GET", "favourites") == away and b.servers("?favourite=1") == []
+    b.kill("browser")
+    assert b.do("GET", "favourites") == away
+    b.do("DELETE", f"servers/{arena}/favourite")
+    assert b.do("GET", "favourites") == []
 
 
 def test_servers_go_with_their_member(party):

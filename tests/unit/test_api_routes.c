@@ -77,6 +77,8 @@ static void unknown_parameters_are_named(void **state)
 	assert_null(routes_unknown_parameter(route_of("GET", "/api/v1/servers"), &target));
 	assert_string_equal(routes_unknown_parameter(route_of("GET", "/api/v1/peers"), &target),
 			    "game");
+	assert_int_equal(target_parse(&target, "/api/v1/servers", "sort=name&limit=1&offset=2"), 0);
+	assert_null(routes_unknown_parameter(route_of("GET", "/api/v1/servers"), &target));
 }
 
 /* Refused, with words that have this in them. */

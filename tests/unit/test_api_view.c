@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "svc-api/view.h"
 
 #define KEY(byte)                                              \
@@ -434,6 +435,8 @@ static void settings_and_codes(void **state)
 	       "\"expires_at\":\"2026-01-31T12:00:00Z\"}");
 }
 
+#define REGISTERED_S 1769860800 /* 2026-01-31T12:00:00Z */
+
 static void game_servers(void **state)
 {
 	struct browser_server server = {.id = "1",
@@ -444,19 +447,21 @@ static void game_servers(void **state)
 					.map = "q3dm17",
 					.n_tags = 1,
 					.tags = {"ffa"},
-					.created_s = 1769860800,
-					.heartbeat_age_s = 7};
+					.created_s = REGISTERED_S,
+					.heartbeat_age_s = 7,
+					.latency = {3, 20500, 20250, 4, BROWSER_TREND_RISING}};
 
 	(void)state;
 	addr_parse(&server.address, "10.66.0.2:27960");
-	golden(view_server(&server),
+	golden(view_server(&server, (REGISTERED_S + 60) * CLOCK_SECOND),
 	       "{\"id\":\"1\",\"name\":\"arena\",\"game\":\"quake3\","
 	       "\"host\":{\"id\":null,\"name\":null},"
 	       "\"address\":\"10.66.0.2:27960\",\"port\":27960,\"players\":2,\"max_players\":8,"
 	       "\"full\":false,"
 	       "\"map\":\"q3dm17\",\"mode\":null,\"password\":false,\"tags\":[\"ffa\"],"
-	       "\"created_at\":\"2026-01-31T12:00:00Z\",\"heartbeat_age_s\":7,"
-	       "\"own\":false,\"favourite\":false}");
+	       "\"created_at\":\"2026-01-31T12:00:00Z\",\"age_s\":60,\"heartbeat_age_s\":7,"
+	       "\"own\":false,\"favourite\":false,\"latency_ms\":20.5,\"latency_ema_ms\":20.25,"
+	       "\"latency_trend\":\"rising\",\"latency_age_s\":4}");
 	server = (struct browser_server){.id = "1@aa00000000000000",
 					 .name = "a",
 					 .game = "g",
@@ -465,14 +470,88 @@ static void game_servers(void **state)
 					 .address = {.port = 9},
 					 .players = BROWSER_UNKNOWN,
 					 .max_players = BROWSER_UNKNOWN,
+					 .created_s = REGISTERED_S,
 					 .own = true,
 					 .favourite = true};
-	golden(view_server(&server),
+	golden(view_server(&server, (REGISTERED_S - 1) * CLOCK_SECOND), /* a clock set back */
 	       "{\"id\":\"1@aa00000000000000\",\"name\":\"a\",\"game\":\"g\","
 	       "\"host\":{\"id\":\"aa00000000000000\",\"name\":\"ana\"},"
 	       "\"address\":null,\"port\":9,\"players\":null,\"max_players\":null,"
 	       "\"full\":null,\"map\":null,\"mode\":null,\"password\":false,\"tags\":[],"
-	       "\"created_at\":null,\"heartbeat_age_s\":0,\"own\":true,\"favourite\":true}");
+	       "\"created_at\":\"2026-01-31T12:00:00Z\",\"age_s\":null,\"heartbeat_age_s\":0,"
+	       "\"own\":true,\"favourite\":true,\"latency_ms\":null,\"latency_ema_ms\":null,"
+	       "\"latency_trend\":null,\"latency_age_s\":null}");
+}
+
+static void a_server_to_join(void **state)
+{
+	struct browser_server server = {.id = "1@aa",
+					.name = "a",
+					.game = "g",
+					.host = {0xaa},
+					.host_name = "ana",
+					.password = true};
+	struct control_member member = {.online = true};
+
+	(void)state;
+	addr_parse(&server.address, "10.66.0.2:27960");
+	golden(view_join(&server, &member),
+	       "{\"id\":\"1@aa\",\"name\":\"a\",\"game\":\"g\",\"address\":\"10.66.0.2:27960\","
+	       "\"password\":true,\"own\":false,"
+	       "\"host\":{\"id\":\"aa00000000000000\",\"name\":\"ana\"},\"online\":true}");
+}
+
+static void a_measured_server(void **state)
+{
+	struct browser_measurement measurement = {.sent = 3};
+
+	(void)state;
+	golden(view_measurement("1@aa", &measurement),
+	       "{\"id\":\"1@aa\",\"latency_ms\":null,\"latency_ema_ms\":null,"
+	       "\"latency_trend\":null,\"answers\":0,\"sent\":3}");
+	measurement.answers = 2;
+	measurement.latency = (struct browser_latency){1, 1500, 1500, 0, BROWSER_TREND_UNKNOWN};
+	golden(view_measurement("1@aa", &measurement),
+	       "{\"id\":\"1@aa\",\"latency_ms\":1.5,\"latency_ema_ms\":1.5,"
+	       "\"latency_trend\":null,\"answers\":2,\"sent\":3}");
+}
+
+static void favourite_servers(void **state)
+{
+	struct browser_server server = {.id = "b", .name = "b", .game = "g"};
+	static struct browser_favourites favourites = {.n_ids = 2, .ids = {"a@aa", "b"}};
+	json_t *json, *there;
+
+	(void)state;
+	favourites.servers = (struct browser_servers){1, &server};
+	json = view_favourites(&favourites, 0);
+	golden(json_incref(json_array_get(json, 0)),
+	       "{\"id\":\"a@aa\",\"present\":false,\"server\":null}");
+	there = json_array_get(json, 1);
+	assert_true(json_is_true(json_object_get(there, "present")));
+	golden(json_incref(json_object_get(json_object_get(there, "server"), "id")), "\"b\"");
+	json_decref(json);
+}
+
+static void what_servers_come_to(void **state)
+{
+	struct browser_game games[] = {{"quake3", 2, 5}, {"doom", 1, BROWSER_UNKNOWN}};
+	struct browser_statistics statistics = {.servers = 3,
+						.players = 5,
+						.max_players = BROWSER_UNKNOWN,
+						.favourites = 1,
+						.empty = 1,
+						.n_games = 2,
+						.games = games};
+
+	(void)state;
+	golden(view_statistics(&statistics),
+	       "{\"total_servers\":3,\"total_players\":5,\"max_players\":null,\"unique_games\":2,"
+	       "\"games\":{\"quake3\":{\"servers\":2,\"players\":5},"
+	       "\"doom\":{\"servers\":1,\"players\":null}},"
+	       "\"favourites\":1,\"full\":0,\"empty\":1,\"with_password\":0}");
+	golden(view_games(&statistics), "[{\"game\":\"quake3\",\"servers\":2,\"players\":5},"
+					"{\"game\":\"doom\",\"servers\":1,\"players\":null}]");
 }
 
 static void the_machine(void **state)
@@ -599,6 +678,10 @@ int main(void)
 		cmocka_unit_test_setup(a_probe, set_up),
 		cmocka_unit_test(settings_and_codes),
 		cmocka_unit_test(game_servers),
+		cmocka_unit_test(a_server_to_join),
+		cmocka_unit_test(a_measured_server),
+		cmocka_unit_test(favourite_servers),
+		cmocka_unit_test(what_servers_come_to),
 		cmocka_unit_test(the_machine),
 		cmocka_unit_test_setup(peers_measured, set_up_measured),
 		cmocka_unit_test_setup(one_peer_measured, set_up_measured),

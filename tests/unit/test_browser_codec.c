@@ -32,6 +32,9 @@ static struct browser_server sample(size_t i)
 					.own = i % 2,
 					.favourite = i % 3};
 
+	if (i % 4)
+		server.latency =
+			(struct browser_latency){(uint32_t)i, 1, UINT32_MAX, 7, i % BROWSER_TRENDS};
 	snprintf(server.id, sizeof(server.id), "s%zu", i);
 	for (size_t k = 0; k < server.n_tags; k++)
 		snprintf(server.tags[k], BROWSER_WORD_MAX, "tag%zu", k);
@@ -129,6 +132,91 @@ static void test_each_field(void **state)
 	}
 }
 
+static void test_latency(void **state)
+{
+	Lanrage__Browser__Latency latency = LANRAGE__BROWSER__LATENCY__INIT;
+	Lanrage__Browser__Server m = LANRAGE__BROWSER__SERVER__INIT;
+	static const uint8_t host[DATAPLANE_KEY_SIZE];
+
+	(void)state;
+	m.id = pb_view_text("s1");
+	m.host = pb_view(host, sizeof(host));
+	m.latency = &latency;
+	assert_int_equal(decode(&m), -EBADMSG); /* one that was never measured is left out */
+	latency.measurements = 1;
+	assert_int_equal(decode(&m), 0);
+	latency.trend = BROWSER_TRENDS;
+	assert_int_equal(decode(&m), -EBADMSG);
+}
+
+static void test_measurements(void **state)
+{
+	struct browser_measurement in = {.sent = 3}, out;
+	uint8_t *bytes;
+	ssize_t n;
+
+	(void)state;
+	for (in.answers = 0; in.answers <= 4; in.answers++) {
+		in.latency.measurements = in.answers ? 9 : 0;
+		n = browser_measurement_encode(&in, &bytes);
+		assert_int_equal(browser_measurement_decode(&out, bytes, (size_t)n),
+				 in.answers <= in.sent ? 0 : -EBADMSG);
+		if (in.answers <= in.sent)
+			assert_memory_equal(&in, &out, sizeof(in));
+		free(bytes);
+	}
+}
+
+static void test_favourites(void **state)
+{
+	static struct browser_favourites in, out;
+	uint8_t *bytes;
+	ssize_t n;
+
+	(void)state;
+	in.n_ids = BROWSER_FAVOURITES_MAX;
+	for (size_t i = 0; i < in.n_ids; i++)
+		snprintf(in.ids[i], BROWSER_ID_MAX, "s%zu@0123456789abcdef", i);
+	in.servers.n_servers = 2;
+	in.servers.servers = calloc(2, sizeof(*in.servers.servers));
+	in.servers.servers[0] = sample(5);
+	in.servers.servers[1] = sample(6);
+	n = browser_favourites_encode(&in, &bytes);
+	assert_int_equal(browser_favourites_decode(&out, bytes, (size_t)n), 0);
+	assert_int_equal(out.n_ids, in.n_ids);
+	assert_memory_equal(out.ids, in.ids, sizeof(in.ids));
+	assert_int_equal(out.servers.n_servers, 2);
+	assert_memory_equal(out.servers.servers, in.servers.servers,
+			    2 * sizeof(*in.servers.servers));
+	browser_favourites_clear(&out);
+	assert_int_equal(browser_favourites_decode(&out, bytes, (size_t)n - 1), -EBADMSG);
+	free(bytes);
+	browser_favourites_clear(&in);
+}
+
+static void test_statistics(void **state)
+{
+	struct browser_statistics in = {1, 2, BROWSER_UNKNOWN, 4, 5, 6, 7, 0, NULL}, out;
+	uint8_t *bytes;
+	ssize_t n;
+
+	(void)state;
+	in.games = calloc(BROWSER_SERVERS_MAX, sizeof(*in.games));
+	for (; in.n_games < BROWSER_SERVERS_MAX; in.n_games++)
+		snprintf(in.games[in.n_games].name, BROWSER_WORD_MAX, "game %zu", in.n_games);
+	in.games[3].servers = 5;
+	in.games[4].players = BROWSER_UNKNOWN;
+	n = browser_statistics_encode(&in, &bytes);
+	assert_int_equal(browser_statistics_decode(&out, bytes, (size_t)n), 0);
+	assert_memory_equal(&in, &out, offsetof(struct browser_statistics, games));
+	assert_memory_equal(in.games, out.games, in.n_games * sizeof(*in.games));
+	browser_statistics_clear(&out);
+	assert_int_equal(browser_statistics_decode(&out, bytes, (size_t)n - 1), -EBADMSG);
+	assert_null(out.games);
+	free(bytes);
+	browser_statistics_clear(&in);
+}
+
 static void test_filters(void **state)
 {
 	struct browser_filter in = {.game = "quake3",
@@ -137,7 +225,8 @@ static void test_filters(void **state)
 				    .tags = {"ffa", "ctf"},
 				    .hide_full = true,
 				    .hide_password = true,
-				    .favourites = true},
+				    .favourites = true,
+				    .sort = BROWSER_SORT_LATENCY},
 			      out;
 	uint8_t *bytes;
 	ssize_t n = browser_filter_encode(&in, &bytes);
@@ -146,6 +235,10 @@ static void test_filters(void **state)
 	assert_int_equal(browser_filter_decode(&out, bytes, (size_t)n), 0);
 	assert_memory_equal(&in, &out, sizeof(in));
 	assert_int_equal(browser_filter_decode(&out, bytes, (size_t)n - 1), -EBADMSG);
+	free(bytes);
+	in.sort = BROWSER_SORTS;
+	n = browser_filter_encode(&in, &bytes);
+	assert_int_equal(browser_filter_decode(&out, bytes, (size_t)n), -EBADMSG);
 	free(bytes);
 	assert_int_equal(browser_filter_decode(&out, NULL, 0), 0);
 	memset(&in, 0, sizeof(in));
@@ -212,6 +305,8 @@ int main(void)
 		cmocka_unit_test(test_servers),	     cmocka_unit_test(test_each_field),
 		cmocka_unit_test(test_filters),	     cmocka_unit_test(test_wishes),
 		cmocka_unit_test(test_what_is_kept), cmocka_unit_test(test_full),
+		cmocka_unit_test(test_latency),	     cmocka_unit_test(test_measurements),
+		cmocka_unit_test(test_favourites),   cmocka_unit_test(test_statistics),
 	};
 
 	memset(long_text, 'x', sizeof(long_text) - 1);

@@ -27,6 +27,8 @@ static const struct command table_of_commands[] = {
 	{"invite", "", "", 0, 0, OPTION_ONCE | OPTION_TTL, run_nothing},
 	{"ping", "PEER", "", 1, 1, OPTION_COUNT, run_nothing},
 	{"peers", "", "", 0, 0, OPTION_WATCH, run_nothing},
+	{"servers", "", "", 0, 0, OPTION_GAME | OPTION_SORT, run_nothing},
+	{"servers join", "ID", "", 1, 1, 0, run_nothing},
 	{"settings", "", "", 0, 2, 0, run_nothing},
 	{NULL, NULL, NULL, 0, 0, 0, NULL},
 };
@@ -54,6 +56,24 @@ static void watching_goes_with_peers_alone(void **state)
 	assert_true(invocation.given & OPTION_WATCH);
 	assert_true(parse("status --watch", &invocation, &error) < 0);
 	assert_true(parse("peers --watch=1", &invocation, &error) < 0);
+}
+
+static void a_command_of_two_words_wins(void **state)
+{
+	struct invocation invocation;
+	struct error error;
+
+	(void)state;
+	assert_int_equal(parse("servers --sort latency", &invocation, &error), 0);
+	assert_string_equal(invocation.command->words, "servers");
+	assert_string_equal(invocation.sort, "latency");
+	assert_int_equal(parse("servers join a@0123456789abcdef", &invocation, &error), 0);
+	assert_string_equal(invocation.command->words, "servers join");
+	assert_string_equal(invocation.arguments[0], "a@0123456789abcdef");
+	assert_true(parse("servers join", &invocation, &error) < 0);
+	assert_true(parse("servers arena", &invocation, &error) < 0);
+	assert_true(parse("servers --sort=", &invocation, &error) < 0);
+	assert_true(parse("servers join a --sort name", &invocation, &error) < 0);
 }
 
 static void options_may_stand_anywhere(void **state)
@@ -246,6 +266,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pings_together),
 		cmocka_unit_test(watching_goes_with_peers_alone),
+		cmocka_unit_test(a_command_of_two_words_wins),
 		cmocka_unit_test(options_may_stand_anywhere),
 		cmocka_unit_test(counts_and_times_are_read),
 		cmocka_unit_test(wrong_usage_is_named),

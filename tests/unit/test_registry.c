@@ -217,6 +217,22 @@ static void test_two_members_choose_one_id(void **state)
 	assert_int_equal(registry_remove(&registry, "a", S), -ENOENT);
 }
 
+/* Who has to be measured: members with servers that are listed. */
+static void test_who_has_servers(void **state)
+{
+	static const uint8_t ben[DATAPLANE_KEY_SIZE] = {0x99, 0xaa};
+	struct browser_server new = server("a@99aa000000000000", "quake");
+
+	(void)state;
+	put("a", "quake", 1);
+	assert_false(registry_has_of(&registry, self, S)); /* the own ones are not another's */
+	assert_false(registry_has_of(&registry, ben, S));
+	memcpy(new.host, ben, sizeof(ben));
+	assert_int_equal(registry_add_other(&registry, &new, S), 0);
+	assert_true(registry_has_of(&registry, ben, 90 * S));
+	assert_false(registry_has_of(&registry, ben, 91 * S));
+}
+
 static void test_silence(void **state)
 {
 	struct browser_server shown;
@@ -331,6 +347,7 @@ int main(void)
 		TEST(test_descriptions_that_are_refused),
 		TEST(test_the_own_address),
 		TEST(test_two_members_choose_one_id),
+		TEST(test_who_has_servers),
 		TEST(test_silence),
 		TEST(test_restoring),
 		TEST(test_removing),
