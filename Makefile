@@ -93,7 +93,7 @@ SRC_lanrage-api := $(SERVICE) $(addprefix svc-api/,main.c service.c http.c webfi
 PB_lanrage-api  := ipc dataplane nat control metrics browser
 LIB_lanrage-api := $(call pkg,$(LIBS_BUS) jansson) $(NNG) -lcivetweb -lpthread
 
-SRC_lanrage := common/error.c common/text.c svc-api/clean.c svc-api/logtail.c \
+SRC_lanrage := common/error.c common/text.c common/clock.c svc-api/clean.c svc-api/logtail.c \
 	$(wildcard svc-api/cli/*.c)
 LIB_lanrage := $(call pkg,libcurl jansson)
 

@@ -15,7 +15,8 @@ static void print_all(const json_t *settings)
 	json_t *setting;
 
 	table_init(&table, 4);
-	table_add(&table, title);
+	table.wraps = true;
+	table_add_title(&table, title);
 	json_array_foreach(settings, i, setting)
 	{
 		const char *cells[] = {text_at(setting, "key"), text_at(setting, "value"),

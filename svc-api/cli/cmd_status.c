@@ -91,7 +91,7 @@ static void print_services(const json_t *services)
 	json_t *service;
 
 	table_init(&table, 4);
-	table_add(&table, title);
+	table_add_title(&table, title);
 	/* The macro wants a pointer that is not const, and only reads. */
 	json_object_foreach((json_t *)(uintptr_t)services, name, service)
 	{
@@ -106,6 +106,7 @@ static void print_services(const json_t *services)
 				       (long long)json_integer_value(count));
 		const char *cells[] = {name, text_at(service, "state"), age, restarts};
 		table_add(&table, cells);
+		table_paint(&table, 1, terminal_paint_of(cells[1]));
 	}
 	(void)putchar('\n');
 	table_print(&table, 0, stdout);

@@ -22,14 +22,26 @@ static int run_nothing(const struct invocation *invocation)
 }
 
 static const struct command table_of_commands[] = {
-	{"status", "", "", 0, 0, 0, run_nothing},
-	{"party create", "NAME", "", 1, 1, OPTION_NAME | OPTION_LOCAL, run_nothing},
-	{"invite", "", "", 0, 0, OPTION_ONCE | OPTION_TTL | OPTION_REVOKE, run_nothing},
-	{"ping", "PEER", "", 1, 1, OPTION_COUNT, run_nothing},
-	{"servers", "", "", 0, 0, OPTION_GAME, run_nothing},
-	{"settings", "", "", 0, 2, 0, run_nothing},
-	{"logs", "", "", 0, 1, OPTION_LINES, run_nothing},
-	{NULL, NULL, NULL, 0, 0, 0, NULL},
+	{.words = "status", .run = run_nothing},
+	{.words = "party create",
+	 .arguments = "NAME",
+	 .least = 1,
+	 .most = 1,
+	 .options = OPTION_NAME | OPTION_LOCAL,
+	 .run = run_nothing},
+	{.words = "invite",
+	 .options = OPTION_ONCE | OPTION_TTL | OPTION_REVOKE,
+	 .run = run_nothing},
+	{.words = "ping",
+	 .arguments = "PEER",
+	 .least = 1,
+	 .most = 1,
+	 .options = OPTION_COUNT,
+	 .run = run_nothing},
+	{.words = "servers", .options = OPTION_GAME, .run = run_nothing},
+	{.words = "settings", .most = 2, .run = run_nothing},
+	{.words = "logs", .most = 1, .options = OPTION_LINES, .run = run_nothing},
+	{.words = NULL},
 };
 
 static void try_word(const char *word)

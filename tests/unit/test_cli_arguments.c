@@ -22,13 +22,23 @@ static int run_nothing(const struct invocation *invocation)
 }
 
 static const struct command table_of_commands[] = {
-	{"status", "", "", 0, 0, 0, run_nothing},
-	{"party create", "NAME", "", 1, 1, OPTION_NAME | OPTION_LOCAL, run_nothing},
-	{"invite", "", "", 0, 0, OPTION_ONCE | OPTION_TTL, run_nothing},
-	{"ping", "PEER", "", 1, 1, OPTION_COUNT, run_nothing},
-	{"peers", "", "", 0, 0, OPTION_WATCH, run_nothing},
-	{"settings", "", "", 0, 2, 0, run_nothing},
-	{NULL, NULL, NULL, 0, 0, 0, NULL},
+	{.words = "status", .run = run_nothing},
+	{.words = "party create",
+	 .arguments = "NAME",
+	 .least = 1,
+	 .most = 1,
+	 .options = OPTION_NAME | OPTION_LOCAL,
+	 .run = run_nothing},
+	{.words = "invite", .options = OPTION_ONCE | OPTION_TTL, .run = run_nothing},
+	{.words = "ping",
+	 .arguments = "PEER",
+	 .least = 1,
+	 .most = 1,
+	 .options = OPTION_COUNT,
+	 .run = run_nothing},
+	{.words = "peers", .options = OPTION_WATCH, .run = run_nothing},
+	{.words = "settings", .most = 2, .run = run_nothing},
+	{.words = NULL},
 };
 
 /* A blank separates words. */

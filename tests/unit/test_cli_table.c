@@ -21,7 +21,7 @@ static void print(const struct table *table, char text[4096])
 
 static void long_texts_are_cut(void **state)
 {
-	static const size_t limits[] = {4, 3};
+	static const size_t least[] = {4, 3};
 	const char *rows[][2] = {
 		{"abcd", "xyz"},
 		{"abcde", "\xc3\xa4\xc3\xb6\xc3\xbc\xc3\xa4"}, /* two bytes each, one column */
@@ -33,7 +33,8 @@ static void long_texts_are_cut(void **state)
 
 	(void)state;
 	table_init(&table, 2);
-	table.limits = limits;
+	table.least = least;
+	table.room = 9;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		table_add(&table, rows[i]);
 	print(&table, text);
@@ -47,7 +48,7 @@ static void long_texts_are_cut(void **state)
 /* Marks that take no column make a text of any length narrow. */
 static void a_cell_holds_what_is_cut(void **state)
 {
-	static const size_t limits[] = {10};
+	static const size_t least[] = {10};
 	char marks[400] = "aaaaaaaaa";
 	const char *cells[] = {marks};
 	struct table table;
@@ -60,7 +61,8 @@ static void a_cell_holds_what_is_cut(void **state)
 	for (size_t i = 0; i < 8; i++) {
 		memmove(marks + 1, marks, strlen(marks) + 1);
 		table_init(&table, 1);
-		table.limits = limits;
+		table.least = least;
+		table.room = 10;
 		table_add(&table, cells);
 		print(&table, text);
 		assert_in_range(strlen(text), 10, TABLE_CELL_MAX);
