@@ -79,7 +79,7 @@ size_t terminal_columns(void)
 
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
 		columns = size.ws_col;
-	else if (variable)
+	else if (variable && *variable >= '0' && *variable <= '9')
 		columns = strtoul(variable, NULL, 10);
 	if (columns > COLUMNS_MAX)
 		columns = COLUMNS_MAX;

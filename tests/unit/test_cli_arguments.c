@@ -38,6 +38,7 @@ static const struct command table_of_commands[] = {
 	 .run = run_nothing},
 	{.words = "peers", .options = OPTION_WATCH, .run = run_nothing},
 	{.words = "settings", .most = 2, .run = run_nothing},
+	{.words = "party ping", .same_as = "ping"},
 	{.words = NULL},
 };
 
@@ -143,6 +144,62 @@ static void wrong_usage_is_named(void **state)
 		if (!strstr(error.text, wrong[i].words))
 			fail_msg("`%s` said \"%s\"", wrong[i].line, error.text);
 	}
+}
+
+/* What was meant is told even where something before it was wrong. */
+static void the_command_meant_is_known(void **state)
+{
+	static const struct {
+		const char *line, *command;
+	} lines[] = {
+		{"invite --ttl soon", "invite"},
+		{"--bogus invite", "invite"},
+		{"ping", "ping"},
+		{"party ping", "ping"},
+		{"party", NULL},
+		{"--bogus", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct invocation invocation;
+		struct error error = {0};
+
+		assert_int_equal(parse(lines[i].line, &invocation, &error), -22);
+		if (!lines[i].command)
+			assert_null(invocation.command);
+		else
+			assert_string_equal(invocation.command->words, lines[i].command);
+	}
+}
+
+static void the_first_mistake_is_told(void **state)
+{
+	struct invocation invocation;
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(parse("--bogus status --ttl", &invocation, &error), -22);
+	assert_string_equal(error.text, "--bogus: no such option");
+	assert_string_equal(invocation.word, "status");
+}
+
+static void what_is_asked_instead_of_a_command(void **state)
+{
+	struct invocation invocation;
+	struct error error;
+
+	(void)state;
+	assert_int_equal(parse("--version", &invocation, &error), 0);
+	assert_int_equal(parse("--complete peers --run /r", &invocation, &error), 0);
+	assert_string_equal(invocation.complete, "peers");
+	assert_string_equal(invocation.run, "/r");
+	assert_int_equal(parse("party --help", &invocation, &error), 0);
+	assert_null(invocation.command);
+	assert_string_equal(invocation.word, "party");
+	assert_int_equal(parse("status --color=never", &invocation, &error), 0);
+	assert_int_equal(invocation.color, COLOR_NEVER);
+	assert_int_equal(parse("status --color red", &invocation, &error), -22);
 }
 
 static void empty_words(void **state)
@@ -259,6 +316,9 @@ int main(void)
 		cmocka_unit_test(options_may_stand_anywhere),
 		cmocka_unit_test(counts_and_times_are_read),
 		cmocka_unit_test(wrong_usage_is_named),
+		cmocka_unit_test(the_command_meant_is_known),
+		cmocka_unit_test(the_first_mistake_is_told),
+		cmocka_unit_test(what_is_asked_instead_of_a_command),
 		cmocka_unit_test(empty_words),
 		cmocka_unit_test(durations),
 		cmocka_unit_test(hostile_text_is_made_clean),
