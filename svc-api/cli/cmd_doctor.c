@@ -1,5 +1,6 @@
 /* cmd_doctor.c - asks everything there is to ask, even where some of it is broken. */
 #include <stdio.h>
+#include <string.h>
 
 #include "svc-api/cli/commands.h"
 #include "svc-api/cli/diagnosis.h"
@@ -12,8 +13,10 @@ static void print(const struct diagnosis *diagnosis)
 
 		enum paint paint = check->ok ? PAINT_GOOD : PAINT_BAD;
 
-		(void)printf("%s%-8s%s %-10s %s\n", terminal_paint(paint),
-			     check->ok ? "ok" : "problem", terminal_unpaint(paint), check->name,
+		const char *verdict = check->ok ? "ok" : "problem";
+
+		(void)printf("%s%s%s%*s %-10s %s\n", terminal_paint(paint), verdict,
+			     terminal_unpaint(paint), 8 - (int)strlen(verdict), "", check->name,
 			     check->text);
 		if (!check->ok)
 			(void)printf("%-8s %-10s -> %s\n", "", "", check->remedy);

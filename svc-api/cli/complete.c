@@ -28,12 +28,17 @@ const char *complete_name(enum completes completes)
 	return NULL;
 }
 
+static bool can_be_typed(const char *word)
+{
+	return *word && *word != '-' && text_is_clean(word);
+}
+
 static void print_word(const char *word, const char *id, FILE *out)
 {
-	const char *chosen = *word && *word != '-' && text_is_clean(word) ? word : id;
-
-	if (*chosen && text_is_clean(chosen))
-		(void)fprintf(out, "%s\n", chosen);
+	if (can_be_typed(word))
+		(void)fprintf(out, "%s\n", word);
+	else if (can_be_typed(id))
+		(void)fprintf(out, "%s\n", id);
 }
 
 void complete_list(enum completes completes, const json_t *json, FILE *out)

@@ -7,7 +7,7 @@
 
 #include "svc-api/clean.h"
 
-#define WRAP_LEAST 20 /* columns; narrower is not read any more */
+#define WRAP_LEAST 30 /* columns; narrower is not read any more */
 
 static const char ellipsis[] = "\xe2\x80\xa6";
 
@@ -103,25 +103,26 @@ static size_t find_widest(const struct table *table, const size_t *widths)
 	return found;
 }
 
-/* Narrows by one column at a time, always the widest, until the rows fit or nothing may be cut. */
+/* Narrows by one column at a time, always the widest, until the rows fit or nothing may be cut.
+ * What wraps gives way before, and takes what is left over. */
 static void fit(const struct table *table, size_t indent, size_t widths[TABLE_COLUMNS_MAX])
 {
 	size_t taken = measure(table, widths) + indent + 2 * (table->n_columns - 1);
-	size_t last = table->n_columns - 1;
+	size_t last = table->n_columns - 1, widest;
+	bool wraps = table->wraps && taken > table->room && widths[last] > WRAP_LEAST;
 
-	if (table->wraps && taken > table->room) {
-		size_t rest = taken - widths[last];
-
-		widths[last] = rest + WRAP_LEAST < table->room ? table->room - rest : WRAP_LEAST;
-		return;
+	if (wraps) {
+		taken -= widths[last] - WRAP_LEAST;
+		widths[last] = WRAP_LEAST;
 	}
 	for (; taken > table->room; taken--) {
-		size_t widest = find_widest(table, widths);
-
+		widest = find_widest(table, widths);
 		if (widest == table->n_columns)
 			return;
 		widths[widest]--;
 	}
+	if (wraps)
+		widths[last] += table->room - taken;
 }
 
 /* ---- texts */

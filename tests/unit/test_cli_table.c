@@ -140,20 +140,18 @@ static void colours_take_no_room(void **state)
 /* Cut between characters, by what they take: never more than there is, at most one less. */
 static void scripts_of_the_world_are_cut(void **state)
 {
-	static const char
-		*const names[] =
-			{
-				"\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe3\x81\xae\xe5\x90\x8d\xe5"
-				"\x89\x8d", /* CJK */
-				"\xf0\x9f\x98\x80\xf0\x9f\x8e\xae\xf0\x9f\x98\x80\xf0\x9f\x8e\xae"
-				"\xf0\x9f\x98\x80", /* emoji */
-				"e\xcc\x81\xcc\x82"
-				"a\xcc\x88\xcc\x8a"
-				"o\xcc\x88"
-				"bcdefghijklmnop", /* marks */
-				"\xd0\xba\xd0\xb8\xd1\x80\xd0\xb0\xd0\xba\xd0\xb8\xd1\x80\xd0\xb0"
-				"\xd0\xba\xd0\xb8", /* Cyrillic */
-			};
+	static const char *const names[] = {
+		"\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe3\x81\xae\xe5\x90\x8d\xe5"
+		"\x89\x8d", /* CJK */
+		"\xf0\x9f\x98\x80\xf0\x9f\x8e\xae\xf0\x9f\x98\x80\xf0\x9f\x8e\xae"
+		"\xf0\x9f\x98\x80", /* emoji */
+		"e\xcc\x81\xcc\x82"
+		"a\xcc\x88\xcc\x8a"
+		"o\xcc\x88"
+		"bcdefghijklmnop", /* marks */
+		"\xd0\xba\xd0\xb8\xd1\x80\xd0\xb0\xd0\xba\xd0\xb8\xd1\x80\xd0\xb0"
+		"\xd0\xba\xd0\xb8", /* Cyrillic */
+	};
 	static const size_t least[] = {1, 0};
 
 	(void)state;
@@ -189,16 +187,38 @@ static void the_last_column_goes_on_below(void **state)
 
 	(void)state;
 	table_init(&table, 2);
-	table.room = 34;
+	table.room = 40;
 	table.wraps = true;
 	for (size_t i = 0; i < 3; i++)
 		table_add(&table, rows[i]);
 	print(&table, text);
 	assert_string_equal(text, "KEY       WHAT IT IS\n"
-				  "lan.mdns  let it through to the\n"
-				  "          party as well: on or off\n"
+				  "lan.mdns  let it through to the party as\n"
+				  "          well: on or off\n"
 				  "x         http://averylongwordthatcannotbebroken/\n"
 				  "          and more\n");
+	table_deinit(&table);
+}
+
+/* The others are cut for it, as far as they may be. */
+static void the_last_column_keeps_what_it_needs(void **state)
+{
+	static const size_t least[] = {0, 4, 0};
+	const char *cells[] = {"server_url", "ws://server.example:8667",
+			       "the server where parties meet, by its name"};
+	struct table table;
+	char text[4096] = "";
+
+	(void)state;
+	table_init(&table, 3);
+	table.room = 54;
+	table.least = least;
+	table.wraps = true;
+	table_add(&table, cells);
+	print(&table, text);
+	assert_string_equal(text,
+			    "server_url  ws://serv\xe2\x80\xa6  the server where parties meet,\n"
+			    "                        by its name\n");
 	table_deinit(&table);
 }
 
@@ -211,6 +231,7 @@ int main(void)
 		cmocka_unit_test(colours_take_no_room),
 		cmocka_unit_test(scripts_of_the_world_are_cut),
 		cmocka_unit_test(the_last_column_goes_on_below),
+		cmocka_unit_test(the_last_column_keeps_what_it_needs),
 	};
 
 	table_init_locale();
