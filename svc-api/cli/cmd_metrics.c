@@ -6,7 +6,7 @@
 #include "svc-api/cli/table.h"
 
 /* Names are others' choice; with two blanks between columns this makes 80 at most. */
-static const size_t peer_least[] = {13, 10, 0, 0, 0, 0, 0};
+static const size_t peer_least[] = {10, 10, 0, 0, 0, 0, 0};
 #define ANSWERS	     3
 #define PEER_COLUMNS (sizeof(peer_least) / sizeof(peer_least[0]))
 

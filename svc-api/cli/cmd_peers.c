@@ -123,7 +123,7 @@ static void show_again(const struct invocation *invocation, const struct answer 
 /* Ends by Ctrl-C, when nobody reads any more, or when the API refuses at the very start. */
 static int watch_peers(const struct invocation *invocation)
 {
-	bool terminal = isatty(STDOUT_FILENO);
+	bool terminal = terminal_moves(STDOUT_FILENO);
 	json_t *before = NULL;
 	int result = 1;
 

@@ -6,7 +6,7 @@
 #include "svc-api/cli/table.h"
 
 /* Names are others' choice; with two blanks between columns this makes 80 at most. */
-static const size_t least[] = {16, 8, 9, 0, 0, 9};
+static const size_t least[] = {12, 8, 9, 0, 0, 9};
 #define COLUMNS (sizeof(least) / sizeof(least[0]))
 
 static const char *number_at(const json_t *object, const char *key, char text[24])

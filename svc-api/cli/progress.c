@@ -3,11 +3,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "svc-api/cli/terminal.h"
 
 #define NOTICED_US (500 * 1000) /* before that nobody wonders */
 
@@ -17,28 +16,21 @@ static struct {
 	bool shown;
 } waiting;
 
-/* The line is erased by a sequence that a dumb terminal would print. */
-static bool can_erase(void)
-{
-	const char *term = getenv("TERM");
-
-	return isatty(STDERR_FILENO) == 1 && term && *term && strcmp(term, "dumb") != 0;
-}
-
 void progress_begin(const char *what)
 {
-	waiting.what = can_erase() ? what : NULL;
+	waiting.what = terminal_moves(STDERR_FILENO) ? what : NULL;
 	waiting.begun_us = clock_now_us();
 }
 
 void progress_tick(void)
 {
-	uint64_t now_us = clock_now_us();
+	uint64_t waited_us = clock_now_us() - waiting.begun_us;
 
-	if (!waiting.what || now_us - waiting.begun_us < NOTICED_US)
+	if (!waiting.what || waited_us < NOTICED_US)
 		return;
-	(void)fprintf(stderr, "\r\033[K%s (%.0f s)", waiting.what,
-		      (double)(now_us - waiting.begun_us) / (double)CLOCK_SECOND);
+	(void)fprintf(stderr, "\r\033[K%s ...", waiting.what);
+	if (waited_us >= CLOCK_SECOND)
+		(void)fprintf(stderr, " %u s", (unsigned)(waited_us / CLOCK_SECOND));
 	waiting.shown = true;
 }
 

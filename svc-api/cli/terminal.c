@@ -71,6 +71,11 @@ enum paint terminal_paint_of(const char *state)
 	return PAINT_PLAIN;
 }
 
+bool terminal_moves(int fd)
+{
+	return terminal_wants_color(COLOR_AUTO, isatty(fd) == 1, NULL, getenv("TERM"));
+}
+
 size_t terminal_columns(void)
 {
 	const char *variable = getenv("COLUMNS");

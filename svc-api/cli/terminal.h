@@ -41,6 +41,9 @@ const char *terminal_unpaint(enum paint paint);
 /* The colour of a state as the API names it: of a peer, a path or a service. Pure. */
 enum paint terminal_paint_of(const char *state);
 
+/* Is the descriptor a terminal on which the cursor can be moved and lines erased? */
+bool terminal_moves(int fd);
+
 /* The width of stdout where it is a terminal, else what COLUMNS says; TERMINAL_COLUMNS at least. */
 size_t terminal_columns(void);
 

@@ -16,6 +16,7 @@ import signal
 import struct
 import subprocess
 import termios
+import threading
 
 import pytest
 
@@ -52,13 +53,10 @@ def environment(**more):
     return {**kept, "TERM": "xterm", **more}
 
 
-def at_terminal(host, *words, columns=80, **more):
-    """(exit status, all that the terminal was sent) of a command at a terminal of its own."""
-    read, write = pty.openpty()
-    fcntl.ioctl(write, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    process = subprocess.Popen(host.netns.command(host._lanrage_command(*words)), stdin=write, stdout=write,
-                               stderr=write, env=environment(**more))
-    os.close(write)
+def watched(read, process):
+    """(exit status, all that the terminal was sent) of a program that ends by itself; one that hangs is killed."""
+    killer = threading.Timer(HANG_S, process.kill)
+    killer.start()
     output = b""
     try:
         while piece := os.read(read, 65536):
@@ -66,7 +64,19 @@ def at_terminal(host, *words, columns=80, **more):
     except OSError:  # the terminal is gone
         pass
     os.close(read)
-    return process.wait(HANG_S), output.decode().replace("\r\n", "\n")
+    status = process.wait()
+    killer.cancel()
+    return status, output.decode().replace("\r\n", "\n")
+
+
+def at_terminal(host, *words, columns=80, **more):
+    """The same of a command at a terminal of its own."""
+    read, write = pty.openpty()
+    fcntl.ioctl(write, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen(host.netns.command(host._lanrage_command(*words)), stdin=write, stdout=write,
+                               stderr=write, env=environment(**more))
+    os.close(write)
+    return watched(read, process)
 
 
 def away(host, *words, **more):
@@ -109,7 +119,7 @@ def test_progress(alone):
     status, text = at_terminal(alone, "join", "KQ7M-3ZT9-HX2F")
     assert status == 1
     shown, _, answer = text.rpartition("\r\033[K")
-    assert re.search(r"\r\033\[Klooking for the party.*\(\d+ s\)", shown) and "\n" not in shown
+    assert re.search(r"\r\033\[Klooking for the party.* \.\.\.(?: \d+ s)?$", shown) and "\n" not in shown
     assert answer.startswith("lanrage: ") and "server" in answer
     pid = alone.lanrage("status")["services"]["metrics"]["pid"]
     os.kill(pid, signal.SIGSTOP)  # now an answer takes long enough to be noticed
@@ -156,8 +166,10 @@ def test_versions(program):
 # ---- shells
 
 def bash_offers(host, cwd, *words):
-    """What bash's completion makes of these words, of which the last is being typed."""
-    script = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lanrage; printf "%s\\n" "${COMPREPLY[@]}"'
+    """What bash's completion makes of these words, of which the last is being typed; "=" and "@" are glued to both."""
+    script = """source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE=$*
+                COMP_LINE=${COMP_LINE// = /=}; COMP_LINE=${COMP_LINE// @ /@}; _lanrage
+                printf "%s\\n" "${COMPREPLY[@]}" """
     done = subprocess.run(host.netns.command(["bash", "--norc", "-c", script, "bash", f"{build_dir()}/completion/lanrage.bash",
                                               *host._lanrage_command(*words)]),
                           cwd=cwd, capture_output=True, text=True, timeout=HANG_S, env=environment(LC_ALL="C.UTF-8"))
@@ -174,6 +186,7 @@ def test_bash(friends, tmp_path):
     assert "--once" not in bash_offers(a, tmp_path, "ping", "--")
     assert bash_offers(a, tmp_path, "ping", "-c", "") == [""]
     assert bash_offers(a, tmp_path, "peers", "--color", "=", "a") == ["auto", "always"]
+    assert bash_offers(a, tmp_path, "peers", "--color", "a") == ["auto", "always"]
     assert "lan.discovery" in bash_offers(a, tmp_path, "settings", "lan.")
     assert set(bash_offers(a, tmp_path, "logs", "")) == {"dataplane", "nat", "control", "metrics", "browser", "api"}
     assert set(bash_offers(a, tmp_path, "help", "party", "l")) == {"leave", "list"}
@@ -182,6 +195,21 @@ def test_bash(friends, tmp_path):
         echoed = subprocess.run(["bash", "-c", f"printf %s {quoted}"], cwd=tmp_path, capture_output=True, text=True)
         assert echoed.stdout == NAME
     assert bash_offers(a, tmp_path, "why", '"it') == [""]  # no way to quote it there
+    assert os.listdir(tmp_path) == []
+
+
+def test_bash_at_a_terminal(friends, tmp_path):
+    """With readline itself: Tab ends the words, and the name arrives at the command as it is."""
+    a, _ = friends
+    read, write = pty.openpty()
+    shell = subprocess.Popen(a.netns.command(["bash", "--norc", "--noprofile", "-i"]), stdin=write, stdout=write, stderr=write,
+                             cwd=tmp_path, start_new_session=True, env=environment(
+                                 LC_ALL="C.UTF-8", HOME=str(tmp_path), INPUTRC="/dev/null", HISTFILE="/dev/null",
+                                 LANRAGE_RUN=a.run_dir, PATH=f"{build_dir()}/bin:{os.environ['PATH']}"))
+    os.close(write)
+    os.write(read, f"source {build_dir()}/completion/lanrage.bash\nlanrage netc\t--js\t\nlanrage why it\t\nexit\n".encode())
+    _, output = watched(read, shell)
+    assert '{"udp":' in output and f"{NAME} (direct): " in output, output
     assert os.listdir(tmp_path) == []
 
 

@@ -219,17 +219,22 @@ static void words_that_can_be_typed(void **state)
 				  "05", "name", "no id\n");
 	json_t *services = json_pack("{s:s, s:{s:{}, s:{}}}", "api", "127.0.0.1:1", "services",
 				     "nat", "control");
+	json_t *servers =
+		json_pack("[{s:s,s:s}{s:s}]", "id", "arena@01", "name", "x", "id", "duel@02");
 	struct paper paper;
 
 	(void)state;
 	complete_list(COMPLETES_PEERS, peers, begin(&paper));
 	expect(&paper, "two words\n02\n03\n04\n05\n");
+	complete_list(COMPLETES_SERVERS, servers, begin(&paper));
+	expect(&paper, "arena@01\nduel@02\n");
 	complete_list(COMPLETES_SERVICES, services, begin(&paper));
 	expect(&paper, "nat\ncontrol\n");
 	complete_list(COMPLETES_SETTINGS, NULL, begin(&paper));
 	expect(&paper, "");
 	json_decref(peers);
 	json_decref(services);
+	json_decref(servers);
 }
 
 /* ---- the real table */
