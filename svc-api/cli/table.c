@@ -155,9 +155,8 @@ static char *break_line(char *text, size_t width)
 		*blank = '\0';
 		fits = table_width(text) <= width;
 		*blank = ' ';
-		if (!fits && best)
-			break;
-		best = blank;
+		if (fits || !best)
+			best = blank;
 		if (!fits)
 			break;
 	}
