@@ -89,7 +89,7 @@ SRC_lanrage-api := $(SERVICE) $(wildcard svc-api/*.c) svc-dataplane/codec.c svc-
 PB_lanrage-api  := ipc dataplane nat control metrics browser
 LIB_lanrage-api := $(call pkg,$(LIBS_BUS) jansson) $(NNG) -lcivetweb -lpthread
 
-SRC_lanrage := common/error.c common/text.c svc-api/clean.c svc-api/logtail.c \
+SRC_lanrage := common/error.c common/text.c common/clock.c svc-api/clean.c svc-api/logtail.c \
 	$(wildcard svc-api/cli/*.c)
 LIB_lanrage := $(call pkg,libcurl jansson)
 
@@ -111,7 +111,8 @@ PROGRAMS := lanraged lanrage-dataplane lanrage-nat lanrage-control lanrage-metri
 # Unit tests and fuzz targets link what they need out of one archive of every module but the
 # programs' own mains, wiring and packet threads.
 NOT_IN_ARCHIVE := %/main.c %/service.c %/dispatch.c %/packetloop.c
-MODULES := common/service.c $(filter-out $(NOT_IN_ARCHIVE),$(sort $(foreach p,$(PROGRAMS),$(SRC_$(p)))))
+MODULES := common/service.c $(filter-out $(NOT_IN_ARCHIVE),$(sort $(foreach p,$(PROGRAMS),$(SRC_$(p))) \
+	$(wildcard svc-api/cli/pages/*.c)))
 PROTOS  := $(notdir $(basename $(wildcard proto/*.proto)))
 UNIT    := $(notdir $(basename $(wildcard tests/unit/test_*.c)))
 FUZZ    := $(notdir $(basename $(wildcard tests/fuzz/fuzz_*.c)))
@@ -123,8 +124,8 @@ TEST_LIBS  = $(call pkg,$(LIBS_BUS) $(LIBS_SERVER) libmnl jansson libcurl) $(NNG
 # ---- building
 
 .PHONY: all deps test-deps bench-deps up up-server down test check unit fuzz fuzz-short scenario \
-	format format-check clang-check install clean programs web
-all: programs web
+	format format-check clang-check install clean programs web pages
+all: programs web pages
 programs: $(addprefix $(BUILD)/bin/,$(PROGRAMS))
 
 # Rebuild when compiler or flags change.
@@ -163,6 +164,20 @@ $(BUILD)/obj/svc-api/webfiles.o: $(wildcard svc-api/web/*.*)
 web:
 	@mkdir -p $(BUILD)/web
 	$(Q)cp -u svc-api/web/*.html svc-api/web/*.css svc-api/web/*.js $(BUILD)/web/
+
+# The manual and the shells' completion, out of the command line's tables and templates.
+MAN        := $(patsubst deploy/man/%.in,$(BUILD)/man/%,$(wildcard deploy/man/*.in))
+COMPLETION := $(patsubst deploy/completion/%.in,$(BUILD)/completion/%,$(wildcard deploy/completion/*.in))
+SRC_pages  := $(filter-out %/main.c,$(SRC_lanrage)) $(wildcard svc-api/cli/pages/*.c)
+pages: $(MAN) $(COMPLETION)
+$(BUILD)/tools/pages: $(patsubst %.c,$(BUILD)/obj/%.o,$(SRC_pages))
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_lanrage)
+$(MAN) $(COMPLETION): $(BUILD)/%: deploy/%.in $(BUILD)/tools/pages
+	$(call say,PAGE,$@)
+	@mkdir -p $(@D)
+	$(Q)$(BUILD)/tools/pages $< >$@.new && mv $@.new $@
 
 $(BUILD)/modules.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(MODULES)) \
 		$(PROTOS:%=$(BUILD)/obj/proto/%.pb-c.o)
@@ -230,6 +245,10 @@ install: all
 		lanrage-server lanrage-relay,$(PROGRAMS)))) $(DESTDIR)$(PREFIX)/libexec/lanrage
 	install -m 755 $(addprefix $(BUILD)/bin/,lanrage lanrage-server lanrage-relay) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(BUILD)/web/* $(DESTDIR)$(PREFIX)/share/lanrage/web
+	for page in $(MAN); do install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page; done
+	install -D -m 644 $(BUILD)/completion/lanrage.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lanrage
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(BUILD)/completion/_lanrage
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d $(BUILD)/completion/lanrage.fish
 
 clean:
 	rm -rf $(BUILD)

@@ -20,6 +20,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/version.h"
 
 #define FIRST_PASSED_FD 3 /* sd_listen_fds(3) */
 #define LOCK_TRIES	20
@@ -46,12 +47,19 @@ static const char *from_environment(const char *name, const char *fallback)
 	return value && *value ? value : fallback;
 }
 
+static void print_version(void)
+{
+	(void)printf("%s " LANRAGE_VERSION "\n", program_name);
+	exit(0);
+}
+
 static void parse_options(struct options *options, int argc, char **argv)
 {
 	static const struct option known[] = {
 		{"run", required_argument, NULL, 'r'},
 		{"state", required_argument, NULL, 's'},
 		{"config", required_argument, NULL, 'c'},
+		{"version", no_argument, NULL, 'v'},
 		{NULL, 0, NULL, 0},
 	};
 	bool wrong = false;
@@ -68,11 +76,14 @@ static void parse_options(struct options *options, int argc, char **argv)
 			options->state = optarg;
 		else if (letter == 'c')
 			options->config = optarg;
+		else if (letter == 'v')
+			print_version();
 		else
 			wrong = true;
 	}
 	if (wrong || optind != argc) {
-		(void)fprintf(stderr, "usage: %s [--run DIR] [--state DIR] [--config FILE]\n",
+		(void)fprintf(stderr,
+			      "usage: %s [--run DIR] [--state DIR] [--config FILE] | --version\n",
 			      program_name);
 		exit(2);
 	}

@@ -10,6 +10,7 @@
 
 #include "common/config.h"
 #include "common/log.h"
+#include "common/version.h"
 #include "deploy/launcher/descriptors.h"
 #include "deploy/launcher/folders.h"
 #include "deploy/launcher/process.h"
@@ -41,11 +42,10 @@ static const char *default_directory(const char *variable, const char *fallback)
 
 static void parse_options(struct options *options, int argc, char **argv)
 {
-	static const struct option known[] = {{"state", required_argument, NULL, 's'},
-					      {"run", required_argument, NULL, 'r'},
-					      {"config", required_argument, NULL, 'c'},
-					      {"help", no_argument, NULL, 'h'},
-					      {NULL, 0, NULL, 0}};
+	static const struct option known[] = {
+		{"state", required_argument, NULL, 's'},  {"run", required_argument, NULL, 'r'},
+		{"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},	  {NULL, 0, NULL, 0}};
 	int option;
 
 	options->state = default_directory("LANRAGE_STATE", "/var/lib/lanrage");
@@ -57,6 +57,7 @@ static void parse_options(struct options *options, int argc, char **argv)
 		case 'r': options->run = optarg; break;
 		case 'c': options->config = optarg; break;
 		case 'h': usage(stdout); exit(0);
+		case 'v': puts("lanraged " LANRAGE_VERSION); exit(0);
 		default: usage(stderr); exit(2);
 		}
 	}

@@ -3,10 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "svc-api/cli/duration.h"
-
 #define WORDS_MAX 8
-#define COUNT_MAX 100000
 
 struct parser {
 	int argc;
@@ -16,96 +13,18 @@ struct parser {
 	size_t n_words;
 };
 
-static int take_number(const char *name, const char *text, uint32_t least, uint32_t *number,
-		       struct error *error)
-{
-	uint32_t value;
-
-	if (duration_parse_count(text, &value) == 0 && value >= least && value <= COUNT_MAX) {
-		*number = value;
-		return 0;
-	}
-	return error_set(error, -EINVAL, "%s: a number from %u to %d", name, least, COUNT_MAX);
-}
-
-static int set_run(struct invocation *to, const char *text, struct error *error)
-{
-	to->run = text;
-	return *text ? 0 : error_set(error, -EINVAL, "--run: name a directory");
-}
-
-static int set_name(struct invocation *to, const char *text, struct error *error)
-{
-	to->name = text;
-	return *text ? 0 : error_set(error, -EINVAL, "--name: say a name");
-}
-
-static int set_game(struct invocation *to, const char *text, struct error *error)
-{
-	(void)error;
-	to->game = text;
-	return 0;
-}
-
-static int set_sort(struct invocation *to, const char *text, struct error *error)
-{
-	to->sort = text;
-	return *text ? 0 : error_set(error, -EINVAL, "--sort: by name, game, players or latency");
-}
-
-static int set_revoke(struct invocation *to, const char *text, struct error *error)
-{
-	to->revoke = text;
-	return *text ? 0 : error_set(error, -EINVAL, "--revoke: name the code");
-}
-
-static int set_ttl(struct invocation *to, const char *text, struct error *error)
-{
-	if (duration_parse(text, &to->ttl_s) == 0 && to->ttl_s > 0)
-		return 0;
-	return error_set(error, -EINVAL, "--ttl: say how long, for example 30m, 2h or 7d");
-}
-
-static int set_count(struct invocation *to, const char *text, struct error *error)
-{
-	return take_number("-c", text, 1, &to->count, error);
-}
-
-static int set_lines(struct invocation *to, const char *text, struct error *error)
-{
-	return take_number("-n", text, 0, &to->lines, error);
-}
-
-static const struct known {
-	enum option option;
-	const char *name;
-	const char *letter;							  /* or NULL */
-	int (*set)(struct invocation *to, const char *text, struct error *error); /* or NULL */
-} known[] = {
-	{OPTION_RUN, "--run", NULL, set_run},	       {OPTION_JSON, "--json", NULL, NULL},
-	{OPTION_HELP, "--help", "-h", NULL},	       {OPTION_NAME, "--name", NULL, set_name},
-	{OPTION_LOCAL, "--local", NULL, NULL},	       {OPTION_ONCE, "--once", NULL, NULL},
-	{OPTION_TTL, "--ttl", NULL, set_ttl},	       {OPTION_COUNT, "--count", "-c", set_count},
-	{OPTION_GAME, "--game", NULL, set_game},       {OPTION_LINES, "--lines", "-n", set_lines},
-	{OPTION_REVOKE, "--revoke", NULL, set_revoke}, {OPTION_WATCH, "--watch", NULL, NULL},
-	{OPTION_SORT, "--sort", NULL, set_sort},
-};
-#define KNOWN (sizeof(known) / sizeof(known[0]))
-
 /* The option that word is; *value points behind `=` or behind the letter, or is NULL. */
-static const struct known *find_option(const char *word, const char **value)
+static const struct option_entry *find_option(const char *word, const char **value)
 {
 	size_t length = strcspn(word, "=");
 
-	for (size_t i = 0; i < KNOWN; i++) {
-		const char *letter = known[i].letter;
-
+	for (const struct option_entry *entry = options; entry->name; entry++) {
 		*value = word[length] ? word + length + 1 : NULL;
-		if (strlen(known[i].name) == length && strncmp(known[i].name, word, length) == 0)
-			return &known[i];
+		if (strlen(entry->name) == length && strncmp(entry->name, word, length) == 0)
+			return entry;
 		*value = word[1] && word[2] ? word + 2 : NULL;
-		if (letter && word[1] == letter[1] && (known[i].set || !*value))
-			return &known[i];
+		if (entry->letter && word[1] == entry->letter[1] && (entry->set || !*value))
+			return entry;
 	}
 	return NULL;
 }
@@ -114,7 +33,7 @@ static int parse_option(struct parser *parser, struct invocation *to, struct err
 {
 	const char *word = parser->argv[parser->at++];
 	const char *value;
-	const struct known *option = find_option(word, &value);
+	const struct option_entry *option = find_option(word, &value);
 
 	if (!option)
 		return error_set(error, -EINVAL, "%.40s: no such option", word);
@@ -126,29 +45,34 @@ static int parse_option(struct parser *parser, struct invocation *to, struct err
 	return option->set(to, value ? value : parser->argv[parser->at++], error);
 }
 
+/* Goes on after a mistake, to learn which command was meant; the first mistake is told. */
 static int parse_words(struct parser *parser, struct invocation *to, struct error *error)
 {
-	bool options = true;
-	int r = 0;
+	bool dashes = true;
+	struct error more;
+	int result = 0;
 
-	while (r == 0 && parser->at < parser->argc) {
+	while (parser->at < parser->argc) {
 		const char *word = parser->argv[parser->at];
+		struct error *told = result == 0 ? error : &more;
+		int r = 0;
 
-		if (options && strcmp(word, "--") == 0) {
-			options = false;
+		if (dashes && strcmp(word, "--") == 0) {
+			dashes = false;
 			parser->at++;
-		} else if (options && word[0] == '-' && word[1]) {
-			r = parse_option(parser, to, error);
+		} else if (dashes && word[0] == '-' && word[1]) {
+			r = parse_option(parser, to, told);
 		} else if (parser->n_words == WORDS_MAX) {
-			r = error_set(error, -EINVAL,
-				      "too many words; put names with blanks into "
-				      "quotes");
+			r = error_set(told, -EINVAL,
+				      "too many words; put names with blanks into quotes");
+			parser->at++;
 		} else {
 			parser->words[parser->n_words++] = word;
 			parser->at++;
 		}
+		result = result == 0 ? r : result;
 	}
-	return r;
+	return result;
 }
 
 /* How many of the given words the command's own are; 0: it is another command. */
@@ -168,24 +92,39 @@ static size_t match(const char *words, const struct parser *parser)
 	return n;
 }
 
-static int choose(const struct command *commands, const struct parser *parser,
-		  struct invocation *to, struct error *error)
+const struct command *arguments_find(const struct command *table, const char *words)
+{
+	for (const struct command *command = table; command->words; command++)
+		if (strcmp(command->words, words) == 0)
+			return command->same_as ? arguments_find(table, command->same_as) : command;
+	return NULL;
+}
+
+/* Returns how many words the command itself takes. */
+static size_t choose(const struct command *table, const struct parser *parser,
+		     struct invocation *to)
 {
 	size_t best = 0;
 
-	for (const struct command *command = commands; command->words; command++) {
+	for (const struct command *command = table; command->words; command++) {
 		size_t n = match(command->words, parser);
 
 		if (n > best) {
 			best = n;
-			to->command = command;
+			to->command = arguments_find(table, command->words);
 		}
 	}
+	return best;
+}
+
+static int take_arguments(const struct parser *parser, size_t from, struct invocation *to,
+			  struct error *error)
+{
 	if (!to->command)
 		return parser->n_words ? error_set(error, -EINVAL, "%.40s: no such command",
 						   parser->words[0])
 				       : error_set(error, -EINVAL, "say what to do");
-	for (size_t i = best; i < parser->n_words; i++) {
+	for (size_t i = from; i < parser->n_words; i++) {
 		if (to->n_arguments == to->command->most || to->n_arguments == ARGUMENTS_MAX)
 			return error_set(error, -EINVAL,
 					 "%.40s: one word too many; put names with blanks into "
@@ -199,33 +138,36 @@ static int choose(const struct command *commands, const struct parser *parser,
 static int check(const struct invocation *to, struct error *error)
 {
 	unsigned int wrong = to->given & ~(to->command->options | OPTIONS_EVERYWHERE);
+	const char *needs = to->command->arguments ? to->command->arguments : "no words";
 
-	for (size_t i = 0; i < KNOWN; i++)
-		if (wrong & known[i].option)
-			return error_set(error, -EINVAL, "%s does not go with `%s`", known[i].name,
+	for (const struct option_entry *entry = options; entry->name; entry++)
+		if (wrong & entry->option)
+			return error_set(error, -EINVAL, "%s does not go with `%s`", entry->name,
 					 to->command->words);
 	if (to->n_arguments < to->command->least)
-		return error_set(error, -EINVAL, "`%s` needs %s", to->command->words,
-				 to->command->usage);
+		return error_set(error, -EINVAL, "`%s` needs %s", to->command->words, needs);
 	/* A later one may be empty: `settings KEY ""` goes back to the default. */
 	if (to->n_arguments > 0 && !*to->arguments[0])
 		return error_set(error, -EINVAL, "`%s` needs %s, not an empty word",
-				 to->command->words, to->command->usage);
+				 to->command->words, needs);
 	return 0;
 }
 
-int arguments_parse(const struct command *commands, int argc, char **argv,
+int arguments_parse(const struct command *table, int argc, char **argv,
 		    struct invocation *invocation, struct error *error)
 {
 	struct parser parser = {.argc = argc, .argv = argv, .at = 1};
+	size_t own;
 	int r;
 
 	*invocation = (struct invocation){0};
 	r = parse_words(&parser, invocation, error);
+	invocation->word = parser.n_words > 0 ? parser.words[0] : NULL;
+	own = choose(table, &parser, invocation);
 	if (r < 0)
 		return r;
-	r = choose(commands, &parser, invocation, error);
-	if (invocation->given & OPTION_HELP)
+	if (invocation->given & OPTIONS_INSTEAD)
 		return 0;
+	r = take_arguments(&parser, own, invocation, error);
 	return r < 0 ? r : check(invocation, error);
 }

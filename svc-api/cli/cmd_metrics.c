@@ -5,10 +5,10 @@
 #include "svc-api/cli/commands.h"
 #include "svc-api/cli/table.h"
 
-/* With two blanks between columns this makes 80 at most: names are others' choice. */
-static const size_t peer_widths[] = {13, 10, 9, 9, 7, 9, 9};
+/* Names are others' choice; with two blanks between columns this makes 80 at most. */
+static const size_t peer_least[] = {10, 10, 0, 0, 0, 0, 0};
 #define ANSWERS	     3
-#define PEER_COLUMNS (sizeof(peer_widths) / sizeof(peer_widths[0]))
+#define PEER_COLUMNS (sizeof(peer_least) / sizeof(peer_least[0]))
 
 /* `12.3 kB/s`, or "-" for null. Returns text. */
 static char *rate_at(const json_t *object, const char *key, char text[32])
@@ -35,7 +35,7 @@ static void print_traffic(const json_t *interfaces)
 	json_t *interface;
 
 	table_init(&table, 3);
-	table_add(&table, title);
+	table_add_title(&table, title);
 	json_array_foreach(interfaces, i, interface)
 	{
 		char in[32], out[32];
@@ -71,6 +71,7 @@ static void add_peer(struct table *table, const json_t *peer)
 					   rate_at(peer, "tx_bytes_per_s", out)};
 
 	table_add(table, cells);
+	table_paint(table, 1, terminal_paint_of(cells[1]));
 }
 
 static void print_peers(const json_t *peers)
@@ -82,8 +83,8 @@ static void print_peers(const json_t *peers)
 	json_t *peer;
 
 	table_init(&table, PEER_COLUMNS);
-	table.limits = peer_widths;
-	table_add(&table, title);
+	table.least = peer_least;
+	table_add_title(&table, title);
 	json_array_foreach(peers, i, peer) add_peer(&table, peer);
 	(void)putchar('\n');
 	table_print(&table, 0, stdout);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "svc-api/cli/commands.h"
+#include "svc-api/cli/progress.h"
 #include "svc-api/cli/table.h"
 
 static const char *yes_or_no(const json_t *check, const char *key)
@@ -48,16 +49,20 @@ static void add_rows(struct table *table, const json_t *list, const char *what)
 		if (!json_is_number(json_object_get(server, "rtt_ms")))
 			(void)snprintf(rtt, sizeof(rtt), "no answer");
 		table_add(table, cells);
+		if (!json_is_number(json_object_get(server, "rtt_ms")))
+			table_paint(table, 2, PAINT_BAD);
 	}
 }
 
 static void print_servers(const json_t *check)
 {
 	static const char *const title[] = {"ASKED", "ADDRESS", "PING", "SAW US AS"};
+	static const size_t least[] = {12, 0, 0, 0};
 	struct table table;
 
 	table_init(&table, 4);
-	table_add(&table, title);
+	table.least = least;
+	table_add_title(&table, title);
 	add_rows(&table, json_object_get(check, "servers"), "server");
 	add_rows(&table, json_object_get(check, "relays"), "relay");
 	(void)putchar('\n');
@@ -95,6 +100,7 @@ int command_netcheck(const struct invocation *invocation)
 {
 	struct answer answer;
 
+	progress_begin("measuring the network");
 	if (say_ask(invocation, "POST", "netcheck", NULL, &answer) != 0)
 		return 1;
 	if (wants_json(invocation))

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "svc-api/cli/commands.h"
+#include "svc-api/cli/progress.h"
 #include "svc-api/cli/table.h"
 
 static void print_invite(const json_t *invite)
@@ -50,6 +51,7 @@ int command_create(const struct invocation *invocation)
 		return 1;
 	if (invocation->given & OPTION_LOCAL)
 		json_object_set_new(body, "local", json_true());
+	progress_begin("asking the server, then waiting for an address");
 	return ask_invite(invocation, "party", body);
 }
 
@@ -117,6 +119,7 @@ int command_join(const struct invocation *invocation)
 	if (!add_text(body, "code", invocation->arguments[0]) ||
 	    !add_text(body, "name", invocation->name))
 		return 1;
+	progress_begin("looking for the party, then waiting for an address");
 	if (say_ask(invocation, "POST", "party/join", body, &answer) != 0)
 		return 1;
 	if (wants_json(invocation)) {
@@ -140,6 +143,7 @@ int command_leave(const struct invocation *invocation)
 static void print_party(const json_t *party)
 {
 	static const char *const title[] = {"PARTY", "HOST", "MEMBERS"};
+	static const size_t least[] = {20, 20, 0};
 	char members[24];
 	struct table table;
 
@@ -147,7 +151,8 @@ static void print_party(const json_t *party)
 		       (long long)json_integer_value(json_object_get(party, "members")));
 	const char *cells[] = {text_at(party, "name"), text_at(party, "host"), members};
 	table_init(&table, 3);
-	table_add(&table, title);
+	table.least = least;
+	table_add_title(&table, title);
 	table_add(&table, cells);
 	table_print(&table, 0, stdout);
 	table_deinit(&table);

@@ -41,19 +41,26 @@ static void add_peer(struct table *table, const json_t *peer)
 		       *text_at(peer, "name") ? text_at(peer, "name") : text_at(peer, "id"),
 		       json_is_true(json_object_get(peer, "host")) ? " (host)" : "");
 	table_add(table, cells);
+	table_paint(table, 2, terminal_paint_of(cells[2]));
+	if (strncmp(path, "relay ", 6) == 0)
+		table_paint(table, 3, PAINT_FAIR);
+	else
+		table_paint(table, 3, terminal_paint_of(path));
 }
 
 static void print_peers(const json_t *peers)
 {
 	static const char *const title[] = {"NAME", "ADDRESS", "STATE", "PATH",
 					    "PING", "JITTER",  "LOSS"};
+	static const size_t least[] = {8, 0, 0, 8, 0, 0, 0};
 	char name[256], text[512];
 	struct table table;
 	size_t i;
 	json_t *peer;
 
 	table_init(&table, 7);
-	table_add(&table, title);
+	table.least = least;
+	table_add_title(&table, title);
 	json_array_foreach(peers, i, peer) add_peer(&table, peer);
 	table_print(&table, 0, stdout);
 	table_deinit(&table);
@@ -116,7 +123,7 @@ static void show_again(const struct invocation *invocation, const struct answer 
 /* Ends by Ctrl-C, when nobody reads any more, or when the API refuses at the very start. */
 static int watch_peers(const struct invocation *invocation)
 {
-	bool terminal = isatty(STDOUT_FILENO);
+	bool terminal = terminal_moves(STDOUT_FILENO);
 	json_t *before = NULL;
 	int result = 1;
 

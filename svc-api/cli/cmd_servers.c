@@ -5,9 +5,9 @@
 #include "svc-api/cli/commands.h"
 #include "svc-api/cli/table.h"
 
-/* With two blanks between columns this makes 80 at most: names are others' choice. */
-static const size_t widths[] = {20, 8, 9, 21, 7, 5};
-#define COLUMNS (sizeof(widths) / sizeof(widths[0]))
+/* Names are others' choice; with two blanks between columns this makes 80 at most. */
+static const size_t least[] = {12, 8, 9, 0, 0, 0};
+#define COLUMNS (sizeof(least) / sizeof(least[0]))
 
 static const char *number_at(const json_t *object, const char *key, char text[24])
 {
@@ -56,8 +56,8 @@ static void print_servers(const json_t *servers)
 	json_t *server;
 
 	table_init(&table, COLUMNS);
-	table.limits = widths;
-	table_add(&table, title);
+	table.least = least;
+	table_add_title(&table, title);
 	json_array_foreach(servers, i, server) add_server(&table, server);
 	table_print(&table, 0, stdout);
 	table_deinit(&table);

@@ -10,12 +10,15 @@
 static void print_all(const json_t *settings)
 {
 	static const char *const title[] = {"SETTING", "VALUE", "DEFAULT", "WHAT IT IS"};
+	static const size_t least[] = {0, 12, 8, 0};
 	struct table table;
 	size_t i;
 	json_t *setting;
 
 	table_init(&table, 4);
-	table_add(&table, title);
+	table.least = least;
+	table.wraps = true;
+	table_add_title(&table, title);
 	json_array_foreach(settings, i, setting)
 	{
 		const char *cells[] = {text_at(setting, "key"), text_at(setting, "value"),

@@ -1,5 +1,6 @@
-/* cmd_status.c - status, up, down, ui. */
+/* cmd_status.c - status, up, down, restart, ui. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "svc-api/cli/commands.h"
@@ -91,7 +92,7 @@ static void print_services(const json_t *services)
 	json_t *service;
 
 	table_init(&table, 4);
-	table_add(&table, title);
+	table_add_title(&table, title);
 	/* The macro wants a pointer that is not const, and only reads. */
 	json_object_foreach((json_t *)(uintptr_t)services, name, service)
 	{
@@ -106,6 +107,7 @@ static void print_services(const json_t *services)
 				       (long long)json_integer_value(count));
 		const char *cells[] = {name, text_at(service, "state"), age, restarts};
 		table_add(&table, cells);
+		table_paint(&table, 1, terminal_paint_of(cells[1]));
 	}
 	(void)putchar('\n');
 	table_print(&table, 0, stdout);
@@ -181,6 +183,24 @@ int command_ui(const struct invocation *invocation)
 				       text_at(answer.json, "expires_at")));
 	else
 		(void)puts(url);
+	client_clear(&answer);
+	return 0;
+}
+
+int command_restart(const struct invocation *invocation)
+{
+	char *name = client_escape(invocation->arguments[0]), *path = NULL;
+	struct answer answer;
+	int r = 1;
+
+	if (name && asprintf(&path, "services/%s/restart", name) >= 0)
+		r = say_ask(invocation, "POST", path, NULL, &answer);
+	free(path);
+	free(name);
+	if (r != 0)
+		return 1;
+	if (wants_json(invocation))
+		say_json(&answer);
 	client_clear(&answer);
 	return 0;
 }

@@ -14,8 +14,6 @@
 #include "svc-api/cli/client.h"
 #include "svc-api/cli/place.h"
 
-extern const struct command commands[];
-
 /* cmd_status.c */
 int command_status(const struct invocation *invocation);
 int command_up(const struct invocation *invocation);
@@ -44,9 +42,12 @@ int command_metrics(const struct invocation *invocation);
 int command_settings(const struct invocation *invocation);
 /* cmd_logs.c */
 int command_logs(const struct invocation *invocation);
+/* cmd_help.c */
+int command_help(const struct invocation *invocation);
 /* cmd_servers.c */
 int command_servers(const struct invocation *invocation);
 int command_servers_join(const struct invocation *invocation);
+int command_restart(const struct invocation *invocation);
 
 /* ---- shared (say.c) */
 

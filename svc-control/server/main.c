@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/version.h"
 #include "svc-control/server/service.h"
 
 #define FILES_WANTED 16384
@@ -42,10 +43,13 @@ static void wrong_usage(const char *why, const char *value)
 
 static void parse(struct arguments *arguments, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"listen", required_argument, NULL, 'l'}, {"state", required_argument, NULL, 's'},
-		{"config", required_argument, NULL, 'c'}, {"store", required_argument, NULL, 'b'},
-		{"help", no_argument, NULL, 'h'},	  {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"listen", required_argument, NULL, 'l'},
+						{"state", required_argument, NULL, 's'},
+						{"config", required_argument, NULL, 'c'},
+						{"store", required_argument, NULL, 'b'},
+						{"help", no_argument, NULL, 'h'},
+						{"version", no_argument, NULL, 'v'},
+						{NULL, 0, NULL, 0}};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -62,6 +66,7 @@ static void parse(struct arguments *arguments, int argc, char **argv)
 				wrong_usage("no such store: ", optarg);
 			break;
 		case 'h': fputs(usage, stdout); exit(0);
+		case 'v': puts("lanrage-server " LANRAGE_VERSION); exit(0);
 		default: fputs(usage, stderr); exit(2);
 		}
 	}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/version.h"
 #include "svc-nat/relay/service.h"
 
 static const char usage_text[] =
@@ -59,6 +60,7 @@ static int parse_option(struct relay_options *options, int option)
 	case 'd': options->state = optarg; return 0;
 	case 'c': options->config = optarg; return 0;
 	case 'h': fputs(usage_text, stdout); exit(0);
+	case 'v': puts("lanrage-relay " LANRAGE_VERSION); exit(0);
 	default: return usage_error("unknown or incomplete option", NULL);
 	}
 }
@@ -66,13 +68,10 @@ static int parse_option(struct relay_options *options, int option)
 static int parse(struct relay_options *options, int argc, char **argv)
 {
 	static const struct option names[] = {
-		{"listen", required_argument, NULL, 'l'},
-		{"server", required_argument, NULL, 's'},
-		{"state", required_argument, NULL, 'd'},
-		{"public", required_argument, NULL, 'p'},
-		{"config", required_argument, NULL, 'c'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{"listen", required_argument, NULL, 'l'}, {"server", required_argument, NULL, 's'},
+		{"state", required_argument, NULL, 'd'},  {"public", required_argument, NULL, 'p'},
+		{"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},	  {NULL, 0, NULL, 0},
 	};
 	int option, result;
 

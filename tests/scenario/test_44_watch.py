@@ -37,7 +37,7 @@ class Watching:
         self._read, write = pty.openpty() if terminal else os.pipe()
         os.set_blocking(self._read, False)
         self._process = subprocess.Popen(host.netns.command(host._lanrage_command(*words)), stdin=subprocess.DEVNULL,
-                                         stdout=write, stderr=subprocess.DEVNULL)
+                                         stdout=write, stderr=subprocess.DEVNULL, env={**os.environ, "TERM": "xterm"})
         os.close(write)
         self._output = b""
 

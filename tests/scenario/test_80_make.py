@@ -67,6 +67,10 @@ def test_install(lab, tmp_path):
     for path in ("bin/lanrage", "bin/lanrage-server", "bin/lanrage-relay", "libexec/lanrage/lanraged",
                  "libexec/lanrage/lanrage-dataplane"):
         assert os.access(f"{host.dir}/root/usr/{path}", os.X_OK), path
+    for path in ("man/man1/lanrage.1", "man/man5/lanraged.conf.5", "man/man8/lanraged.8", "man/man8/lanrage-server.8",
+                 "man/man8/lanrage-relay.8", "bash-completion/completions/lanrage", "zsh/site-functions/_lanrage",
+                 "fish/vendor_completions.d/lanrage.fish", "lanrage/web/index.html"):
+        assert os.path.getsize(f"{host.dir}/root/usr/share/{path}") > 0, path
     process = host.popen([f"{host.dir}/root/usr/libexec/lanrage/lanraged", "--state", host.state_dir, "--run",
                           host.run_dir], name="lanraged")
     wait_until(lambda: host.run([f"{host.dir}/root/usr/bin/lanrage", "--run", host.run_dir, "status"],

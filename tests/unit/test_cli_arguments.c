@@ -22,15 +22,26 @@ static int run_nothing(const struct invocation *invocation)
 }
 
 static const struct command table_of_commands[] = {
-	{"status", "", "", 0, 0, 0, run_nothing},
-	{"party create", "NAME", "", 1, 1, OPTION_NAME | OPTION_LOCAL, run_nothing},
-	{"invite", "", "", 0, 0, OPTION_ONCE | OPTION_TTL, run_nothing},
-	{"ping", "PEER", "", 1, 1, OPTION_COUNT, run_nothing},
-	{"peers", "", "", 0, 0, OPTION_WATCH, run_nothing},
-	{"servers", "", "", 0, 0, OPTION_GAME | OPTION_SORT, run_nothing},
-	{"servers join", "ID", "", 1, 1, 0, run_nothing},
-	{"settings", "", "", 0, 2, 0, run_nothing},
-	{NULL, NULL, NULL, 0, 0, 0, NULL},
+	{.words = "status", .run = run_nothing},
+	{.words = "party create",
+	 .arguments = "NAME",
+	 .least = 1,
+	 .most = 1,
+	 .options = OPTION_NAME | OPTION_LOCAL,
+	 .run = run_nothing},
+	{.words = "invite", .options = OPTION_ONCE | OPTION_TTL, .run = run_nothing},
+	{.words = "ping",
+	 .arguments = "PEER",
+	 .least = 1,
+	 .most = 1,
+	 .options = OPTION_COUNT,
+	 .run = run_nothing},
+	{.words = "peers", .options = OPTION_WATCH, .run = run_nothing},
+	{.words = "servers", .options = OPTION_GAME | OPTION_SORT, .run = run_nothing},
+	{.words = "servers join", .arguments = "ID", .least = 1, .most = 1, .run = run_nothing},
+	{.words = "settings", .most = 2, .run = run_nothing},
+	{.words = "party ping", .same_as = "ping"},
+	{.words = NULL},
 };
 
 /* A blank separates words. */
@@ -155,6 +166,62 @@ static void wrong_usage_is_named(void **state)
 	}
 }
 
+/* What was meant is told even where something before it was wrong. */
+static void the_command_meant_is_known(void **state)
+{
+	static const struct {
+		const char *line, *command;
+	} lines[] = {
+		{"invite --ttl soon", "invite"},
+		{"--bogus invite", "invite"},
+		{"ping", "ping"},
+		{"party ping", "ping"},
+		{"party", NULL},
+		{"--bogus", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct invocation invocation;
+		struct error error = {0};
+
+		assert_int_equal(parse(lines[i].line, &invocation, &error), -22);
+		if (!lines[i].command)
+			assert_null(invocation.command);
+		else
+			assert_string_equal(invocation.command->words, lines[i].command);
+	}
+}
+
+static void the_first_mistake_is_told(void **state)
+{
+	struct invocation invocation;
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(parse("--bogus status --ttl", &invocation, &error), -22);
+	assert_string_equal(error.text, "--bogus: no such option");
+	assert_string_equal(invocation.word, "status");
+}
+
+static void what_is_asked_instead_of_a_command(void **state)
+{
+	struct invocation invocation;
+	struct error error;
+
+	(void)state;
+	assert_int_equal(parse("--version", &invocation, &error), 0);
+	assert_int_equal(parse("--complete peers --run /r", &invocation, &error), 0);
+	assert_string_equal(invocation.complete, "peers");
+	assert_string_equal(invocation.run, "/r");
+	assert_int_equal(parse("party --help", &invocation, &error), 0);
+	assert_null(invocation.command);
+	assert_string_equal(invocation.word, "party");
+	assert_int_equal(parse("status --color=never", &invocation, &error), 0);
+	assert_int_equal(invocation.color, COLOR_NEVER);
+	assert_int_equal(parse("status --color red", &invocation, &error), -22);
+}
+
 static void empty_words(void **state)
 {
 	char program[] = "lanrage", ping[] = "ping", settings[] = "settings", up[] = "up",
@@ -270,6 +337,9 @@ int main(void)
 		cmocka_unit_test(options_may_stand_anywhere),
 		cmocka_unit_test(counts_and_times_are_read),
 		cmocka_unit_test(wrong_usage_is_named),
+		cmocka_unit_test(the_command_meant_is_known),
+		cmocka_unit_test(the_first_mistake_is_told),
+		cmocka_unit_test(what_is_asked_instead_of_a_command),
 		cmocka_unit_test(empty_words),
 		cmocka_unit_test(durations),
 		cmocka_unit_test(hostile_text_is_made_clean),
