@@ -73,9 +73,11 @@ PB_lanrage-control  := ipc dataplane nat control rendezvous
 LIB_lanrage-control := $(call pkg,$(LIBS_BUS) libwebsockets sqlite3) $(NNG) -lpthread
 
 SRC_lanrage-metrics := $(SERVICE) $(addprefix svc-metrics/,main.c service.c dispatch.c codec.c \
-	sampler.c rate.c series.c peers.c neighbour.c) svc-dataplane/codec.c
+	session_codec.c sampler.c rate.c series.c span.c block.c track.c quality.c peers.c \
+	histogram.c standing.c archive.c games.c recorder.c query.c neighbour.c) \
+	svc-dataplane/codec.c
 PB_lanrage-metrics  := ipc dataplane metrics
-LIB_lanrage-metrics := $(call pkg,$(LIBS_BUS)) $(NNG)
+LIB_lanrage-metrics := $(call pkg,$(LIBS_BUS) sqlite3) $(NNG)
 
 SRC_lanrage-browser := $(SERVICE) $(addprefix svc-browser/,main.c service.c dispatch.c codec.c \
 	shared_codec.c registry.c favourites.c sharing.c kept.c carrier.c) \
@@ -86,10 +88,11 @@ LIB_lanrage-browser := $(call pkg,$(LIBS_BUS)) $(NNG)
 SRC_lanrage-api := $(SERVICE) $(addprefix svc-api/,main.c service.c http.c webfiles.c routes.c \
 	auth.c target.c body.c clean.c reply.c gather.c snapshot.c supervision.c logtail.c \
 	handle_status.c handle_party.c handle_peers.c handle_settings.c handle_logs.c \
-	handle_servers.c handle_metrics.c handle_netcheck.c ask.c member.c explain.c view.c view_status.c view_peers.c \
-	view_netcheck.c view_settings.c view_servers.c view_system.c view_metrics.c) \
+	handle_servers.c handle_machine.c handle_metrics.c handle_sessions.c handle_netcheck.c range.c ask.c member.c explain.c view.c view_status.c view_peers.c \
+	view_netcheck.c view_settings.c view_servers.c view_system.c view_metrics.c \
+	view_summary.c view_sessions.c) \
 	svc-dataplane/codec.c svc-nat/codec.c svc-control/codec.c \
-	svc-metrics/codec.c svc-browser/codec.c
+	$(addprefix svc-metrics/,codec.c session_codec.c quality.c series.c) svc-browser/codec.c
 PB_lanrage-api  := ipc dataplane nat control metrics browser
 LIB_lanrage-api := $(call pkg,$(LIBS_BUS) jansson) $(NNG) -lcivetweb -lpthread
 
