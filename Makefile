@@ -90,7 +90,7 @@ SRC_lanrage-api := $(SERVICE) $(addprefix svc-api/,main.c service.c http.c webfi
 	handle_status.c handle_party.c handle_peers.c handle_settings.c handle_logs.c \
 	handle_servers.c handle_machine.c handle_metrics.c handle_sessions.c handle_netcheck.c range.c ask.c member.c explain.c view.c view_status.c view_peers.c \
 	view_netcheck.c view_settings.c view_servers.c view_system.c view_metrics.c \
-	view_summary.c view_sessions.c) \
+	view_summary.c view_sessions.c prometheus.c view_prometheus.c) \
 	svc-dataplane/codec.c svc-nat/codec.c svc-control/codec.c \
 	$(addprefix svc-metrics/,codec.c session_codec.c quality.c series.c) svc-browser/codec.c
 PB_lanrage-api  := ipc dataplane nat control metrics browser
