@@ -72,10 +72,42 @@ static int add_stored(struct grid *grid, const struct query_source *source, uint
 	return r;
 }
 
+/* Was anything measured in this block before memory begins? */
+struct earlier {
+	uint64_t from_s, since_s;
+	bool some;
+};
+
+static void look_for_earlier(void *data, const struct block *block)
+{
+	const struct tier_shape *shape = &tier_shapes[TIER_TEN_SECONDS];
+	struct earlier *earlier = data;
+
+	for (size_t i = 0; i < shape->n_slots; i++) {
+		uint64_t end_s = block->start_s + (i + 1) * shape->slot_s;
+
+		if (block->slots[i].looks && end_s > earlier->from_s && end_s <= earlier->since_s)
+			earlier->some = true;
+	}
+}
+
+/* Memory begins with the process: a range that reaches further back may want what the last one
+ * left. */
+static bool memory_has_all(const struct query_source *source, uint64_t from_s)
+{
+	struct earlier earlier = {.from_s = from_s, .since_s = source->since_s};
+
+	if (from_s < source->since_s)
+		(void)archive_each(source->archive, source->key, TIER_TEN_SECONDS,
+				   block_start(TIER_TEN_SECONDS, from_s), source->since_s,
+				   look_for_earlier, &earlier);
+	return !earlier.some;
+}
+
 /* How long the samples are that reach back to from_s. */
 static uint32_t finest(const struct query_source *source, uint64_t from_s, uint64_t wall_s)
 {
-	if (source->recent && from_s + METRICS_RECENT_S >= wall_s && from_s >= source->since_s)
+	if (source->recent && from_s + METRICS_RECENT_S >= wall_s && memory_has_all(source, from_s))
 		return 1;
 	if (from_s + tier_shapes[TIER_TEN_SECONDS].kept_s >= wall_s)
 		return tier_shapes[TIER_TEN_SECONDS].slot_s;

@@ -19,7 +19,7 @@ struct query_source {
 	const struct series *recent; /* NULL: none */
 	/* A sample of the series as a span; NULL where recent is. */
 	struct span (*span_of)(const void *sample);
-	uint64_t since_s; /* recent has all since then */
+	uint64_t since_s; /* recent has all that this process has seen, which began then */
 };
 
 struct query_bucket {
