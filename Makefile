@@ -123,7 +123,7 @@ PROTOS  := $(notdir $(basename $(wildcard proto/*.proto)))
 UNIT    := $(notdir $(basename $(wildcard tests/unit/test_*.c)))
 FUZZ    := $(notdir $(basename $(wildcard tests/fuzz/fuzz_*.c)))
 TEST_TOOLS := $(addprefix $(BUILD)/tests/,wire rendezvous-client dataplane-client \
-	relay-pairs udpload plain)
+	relay-pairs udpload plain metrics-fill)
 TEST_LIBS  = $(call pkg,$(LIBS_BUS) $(LIBS_SERVER) libmnl jansson libcurl) $(NNG) -lb2 $(AEAD) -lcap-ng \
 	-lcivetweb -lpthread
 
@@ -204,6 +204,7 @@ $(BUILD)/tests/dataplane-client: $(BUILD)/obj/tests/scenario/dataplane_client.o 
 $(BUILD)/tests/relay-pairs: $(BUILD)/obj/tests/scenario/relay_pairs.o $(BUILD)/modules.a
 $(BUILD)/tests/udpload: $(BUILD)/obj/tests/bench/udpload.o
 $(BUILD)/tests/plain: $(BUILD)/obj/tests/bench/plain.o $(BUILD)/modules.a
+$(BUILD)/tests/metrics-fill: $(BUILD)/obj/tests/bench/metrics_fill.o $(BUILD)/modules.a
 $(TEST_TOOLS):
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)

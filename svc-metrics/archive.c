@@ -88,6 +88,7 @@ struct archive {
 	size_t bytes_max;
 	sqlite3 *sqlite;
 	sqlite3_stmt *prepared[STATEMENTS];
+	bool in_memory;	 /* as long as the file cannot be written */
 	uint64_t wall_s; /* of the transaction */
 	uint64_t pages_max;
 	int failure; /* the first since begin */
@@ -185,8 +186,10 @@ static int set_up(struct archive *archive, size_t bytes_max)
 	return r < 0 ? r : prepare(archive);
 }
 
+/* Who plays what with whom is nobody else's affair. */
 static int open_file(struct archive *archive, const char *path, size_t bytes_max)
 {
+	mode_t mask = umask(077);
 	int r;
 
 	if (sqlite3_open_v2(path, &archive->sqlite,
@@ -197,6 +200,7 @@ static int open_file(struct archive *archive, const char *path, size_t bytes_max
 		r = set_up(archive, bytes_max);
 	if (r < 0)
 		close_file(archive);
+	umask(mask);
 	return r;
 }
 
@@ -228,16 +232,33 @@ static int open_some(struct archive *archive)
 	}
 	if (r == 0 || r == -ENOMEM)
 		return r;
-	log_err("history: cannot write %s: %s; it is kept in memory until lanrage-metrics starts "
-		"again: free disk space or mend the permissions",
+	log_err("history: cannot write %s: %s; it is kept in memory until that is possible: free "
+		"disk space or mend the permissions",
 		archive->path, strerror(-r));
-	return open_file(archive, MEMORY, MEMORY_MAX);
+	archive->in_memory = true;
+	r = open_file(archive, MEMORY, MEMORY_MAX);
+	/* ids of sessions that the file does not have, for those that will move there */
+	return r < 0 ? r
+		     : run(archive, "INSERT INTO sqlite_sequence VALUES ('session', unixepoch())");
+}
+
+/* What was kept in memory is forgotten then. */
+static void leave_memory(struct archive *archive)
+{
+	struct archive other = *archive;
+
+	memset(other.prepared, 0, sizeof(other.prepared));
+	if (open_file(&other, other.path, other.bytes_max) < 0)
+		return;
+	log_notice("history: %s can be written now", archive->path);
+	close_file(archive);
+	*archive = other;
+	archive->in_memory = false;
 }
 
 int archive_open(struct archive **out, const char *path, size_t bytes_max)
 {
 	struct archive *archive = calloc(1, sizeof(*archive));
-	mode_t mask;
 	int r;
 
 	*out = NULL;
@@ -245,9 +266,7 @@ int archive_open(struct archive **out, const char *path, size_t bytes_max)
 		return -ENOMEM;
 	archive->bytes_max = bytes_max;
 	(void)snprintf(archive->path, sizeof(archive->path), "%s", path);
-	mask = umask(077); /* who plays what with whom is nobody else's affair */
 	r = open_some(archive);
-	umask(mask);
 	if (r < 0) {
 		free(archive);
 		return r;
@@ -316,6 +335,8 @@ static int read_number(struct archive *archive, sqlite3_stmt *statement, uint64_
 
 int archive_begin(struct archive *archive, uint64_t wall_s)
 {
+	if (archive->in_memory)
+		leave_memory(archive);
 	archive->failure = 0;
 	archive->wall_s = wall_s;
 	return write_row(archive, use(archive, BEGIN), "begin");
@@ -324,13 +345,10 @@ int archive_begin(struct archive *archive, uint64_t wall_s)
 /* What SQLite finds damaged while it works is set aside, as at opening. */
 static void replace_damaged(struct archive *archive)
 {
-	mode_t mask = umask(077);
-
 	close_file(archive);
 	set_aside(archive);
 	if (open_some(archive) < 0)
 		abort(); /* without memory even for an empty one */
-	umask(mask);
 }
 
 int archive_commit(struct archive *archive)

@@ -55,8 +55,8 @@ struct metrics_key {
 	uint8_t public_key[DATAPLANE_KEY_SIZE]; /* of the peer */
 };
 
-/* Which time, in seconds since 1970 of the wall clock, and in how many buckets at most. What lies
- * further back than METRICS_KEPT_S is not looked for. */
+/* Which time, in seconds since 1970 of the wall clock (to_s is not in it), and in how many buckets
+ * at most. What lies further back than METRICS_KEPT_S is not looked for. */
 struct metrics_wish {
 	uint8_t public_key[DATAPLANE_KEY_SIZE]; /* of the peer; zero where it is of the system */
 	uint64_t from_s, to_s;			/* from_s <= to_s */

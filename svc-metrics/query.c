@@ -18,7 +18,7 @@ struct grid {
 
 static void add(struct grid *grid, uint64_t at_s, const struct span *span)
 {
-	if (at_s >= grid->from_s && at_s <= grid->to_s)
+	if (at_s >= grid->from_s && at_s < grid->to_s)
 		tally_add(&grid->tallies[(at_s - grid->first_s) / grid->seconds], span);
 }
 
@@ -38,7 +38,7 @@ static int add_archived(struct grid *grid, const struct query_source *source, en
 	grid->tier = tier;
 	grid->reached_s = from_s;
 	return archive_each(source->archive, source->key, tier, block_start(tier, from_s),
-			    grid->to_s + 1, add_block, grid);
+			    grid->to_s, add_block, grid);
 }
 
 static void add_recent(struct grid *grid, const struct query_source *source, uint64_t now_us,
@@ -117,13 +117,13 @@ static uint32_t finest(const struct query_source *source, uint64_t from_s, uint6
 /* The shortest buckets that are few enough, at whole multiples of their length. */
 static void lay_out(struct grid *grid, uint32_t slot_s, uint32_t points)
 {
-	uint64_t range_s = grid->to_s - grid->from_s + 1;
+	uint64_t range_s = grid->to_s - grid->from_s;
 	uint64_t slots = (range_s + (uint64_t)points * slot_s - 1) / ((uint64_t)points * slot_s);
 
 	do {
 		grid->seconds = slots++ * slot_s;
 		grid->first_s = grid->from_s - grid->from_s % grid->seconds;
-		grid->n = (grid->to_s - grid->first_s) / grid->seconds + 1;
+		grid->n = (grid->to_s - 1 - grid->first_s) / grid->seconds + 1;
 	} while (grid->n > points);
 }
 
@@ -155,7 +155,7 @@ ssize_t query_run(const struct query_source *source, const struct metrics_wish *
 	ssize_t n = 0;
 
 	*buckets = NULL;
-	if (grid.from_s > grid.to_s)
+	if (grid.from_s >= grid.to_s)
 		return 0;
 	slot_s = finest(source, grid.from_s, wall_s);
 	if (slot_s > 1) /* the slot in which the range begins belongs to it */

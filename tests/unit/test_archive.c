@@ -197,7 +197,9 @@ static void test_each_tier(void **state)
 	/* the last minutes by the second */
 	assert_int_equal(length_of(wall_s - 100, wall_s, 300), 1);
 	assert_int_equal(count(peer.public_key, wall_s - 100, wall_s, 300), 100);
-	assert_int_equal(length_of(wall_s - 100, wall_s, 10), 11);
+	assert_int_equal(length_of(wall_s - 100, wall_s, 10), 10);
+	assert_int_equal(length_of(wall_s - 300, wall_s, 300), 1);
+	assert_int_equal(count(peer.public_key, wall_s - 50, wall_s - 40, 300), 10);
 	/* hours by ten seconds, with those that are not on disk yet */
 	assert_int_equal(length_of(wall_s - 1000, wall_s, 300), 10);
 	assert_int_equal(count(peer.public_key, wall_s - 1000, wall_s, 300), 100);
@@ -529,12 +531,21 @@ static void test_hostile_rows(void **state)
 
 static void test_nowhere_to_write(void **state)
 {
+	char missing[96];
+
 	(void)state;
 	die();
-	snprintf(path, sizeof(path), "%s/missing/history.db", directory);
+	snprintf(missing, sizeof(missing), "%s/missing", directory);
+	snprintf(path, sizeof(path), "%s/history.db", missing);
 	start(); /* in memory */
 	run(1000, 1);
 	assert_int_equal(count(peer.public_key, NOON_S, wall_s, 1000), 100);
+	assert_int_equal(mkdir(missing, 0700), 0);
+	run(600, 1);
+	assert_int_equal(access(path, F_OK), 0);
+	stop();
+	start();
+	assert_in_range(count(peer.public_key, NOON_S, wall_s, 1000), 60, 130);
 }
 
 static void test_nobody_else_may_read_it(void **state)
