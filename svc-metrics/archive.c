@@ -35,6 +35,7 @@ static const char schema[] =
 
 enum statement {
 	BEGIN,
+	BEGIN_READING,
 	COMMIT,
 	PAGES,
 	FREE_PAGES,
@@ -58,6 +59,7 @@ enum statement {
 
 static const char *const statements[STATEMENTS] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
+	[BEGIN_READING] = "BEGIN",
 	[COMMIT] = "COMMIT",
 	[PAGES] = "PRAGMA page_count",
 	[FREE_PAGES] = "PRAGMA freelist_count",
@@ -351,6 +353,14 @@ static void replace_damaged(struct archive *archive)
 		abort(); /* without memory even for an empty one */
 }
 
+/* How reading went, for others. */
+static int settle(struct archive *archive, int r)
+{
+	if (r == -EBADMSG)
+		replace_damaged(archive);
+	return r == -EBADMSG ? -EIO : r;
+}
+
 int archive_commit(struct archive *archive)
 {
 	int r = write_row(archive, use(archive, COMMIT), "commit");
@@ -535,25 +545,36 @@ int archive_merge(struct archive *archive, const uint8_t *key, enum tier tier,
 	return r < 0 || subject == UINT64_MAX ? r : merge(archive, tier, subject, block);
 }
 
-int archive_each(struct archive *archive, const uint8_t *key, enum tier tier, uint64_t from_s,
-		 uint64_t to_s, void (*each)(void *data, const struct block *block), void *data)
+static int each_block(struct archive *archive, uint64_t subject, enum tier tier, uint64_t from_s,
+		      uint64_t to_s, void (*each)(void *data, const struct block *block),
+		      void *data)
 {
 	const uint32_t block_s = tier_shapes[tier].block_s;
 	struct block block;
-	uint64_t subject;
-	int r = find_subject(archive, key, &subject);
+	int r = 0;
 
-	if (r < 0 || subject == UINT64_MAX)
-		return r;
-	for (uint64_t start_s = block_start(tier, from_s + block_s - 1); start_s < to_s;
+	for (uint64_t start_s = block_start(tier, from_s + block_s - 1); r >= 0 && start_s < to_s;
 	     start_s += block_s) {
 		r = read_block(archive, tier, start_s, subject, &block);
-		if (r < 0)
-			return r;
 		if (r == 1)
 			each(data, &block);
 	}
-	return 0;
+	return r < 0 ? r : 0;
+}
+
+/* In one transaction: SQLite's locks cost more than its look-ups. */
+int archive_each(struct archive *archive, const uint8_t *key, enum tier tier, uint64_t from_s,
+		 uint64_t to_s, void (*each)(void *data, const struct block *block), void *data)
+{
+	uint64_t subject;
+	int r = step(archive, use(archive, BEGIN_READING), "read");
+
+	if (r == 0)
+		r = find_subject(archive, key, &subject);
+	if (r == 0 && subject != UINT64_MAX)
+		r = each_block(archive, subject, tier, from_s, to_s, each, data);
+	(void)sqlite3_step(use(archive, COMMIT));
+	return settle(archive, r);
 }
 
 /* ---- from tens of seconds to minutes, and away */
@@ -712,7 +733,7 @@ int archive_get_session(struct archive *archive, uint64_t id,
 
 	bind_number(statement, 1, id);
 	n = each_row(archive, statement, each, data);
-	return n == 0 ? -ENOENT : n < 0 ? n : 0;
+	return n == 0 ? -ENOENT : n < 0 ? settle(archive, n) : 0;
 }
 
 int archive_each_session(struct archive *archive, uint32_t limit, uint32_t offset, uint32_t *total,
@@ -725,11 +746,11 @@ int archive_each_session(struct archive *archive, uint32_t limit, uint32_t offse
 
 	*total = (uint32_t)n;
 	if (r < 0)
-		return r;
+		return settle(archive, r);
 	bind_number(statement, 1, limit);
 	bind_number(statement, 2, offset);
 	r = each_row(archive, statement, each, data);
-	return r < 0 ? r : 0;
+	return r < 0 ? settle(archive, r) : 0;
 }
 
 int archive_each_running(struct archive *archive,
@@ -741,5 +762,5 @@ int archive_each_running(struct archive *archive,
 
 	bind_number(statement, 1, METRICS_SESSIONS_RUNNING_MAX);
 	r = each_row(archive, statement, each, data);
-	return r < 0 ? r : 0;
+	return r < 0 ? settle(archive, r) : 0;
 }

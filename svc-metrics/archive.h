@@ -49,8 +49,8 @@ int archive_roll_up(struct archive *archive, uint64_t from_s);
 /* Drops what is older than its tier is kept. */
 int archive_expire(struct archive *archive);
 
-/* Every block of one subject that begins in from_s to to_s (not included), in order. One that is
- * malformed is left out. */
+/* Not within begin and commit. Every block of one subject that begins in from_s to to_s (not
+ * included), in order. One that is malformed is left out. */
 int archive_each(struct archive *archive, const uint8_t *key, enum tier tier, uint64_t from_s,
 		 uint64_t to_s, void (*each)(void *data, const struct block *block), void *data);
 

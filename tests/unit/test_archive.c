@@ -515,6 +515,29 @@ static void test_damage_under_way(void **state)
 	assert_int_equal(count(peer.public_key, wall_s - 900, wall_s, 1000), 90);
 }
 
+/* The same by somebody who only asks. */
+static void test_damage_that_is_read(void **state)
+{
+	const uint8_t key[DATAPLANE_KEY_SIZE] = {17};
+	struct query_source source = {.archive = archive, .key = key};
+	struct metrics_wish wish = {.from_s = NOON_S, .to_s = NOON_S + 3 * 3600, .points = 300};
+	struct query_bucket *buckets;
+	char aside[160];
+
+	(void)state;
+	fill(64, NOON_S, NOON_S + 6 * 3600);
+	wall_s += 6 * 3600;
+	execute("PRAGMA wal_checkpoint(TRUNCATE)");
+	write_garbage(10 * 4096, 500 * 4096);
+	assert_int_equal(
+		query_run(&source, &wish, now_s * CLOCK_SECOND, wall_s * CLOCK_SECOND, &buckets),
+		-EIO);
+	snprintf(aside, sizeof(aside), "%s.aside", path);
+	assert_int_equal(access(aside, F_OK), 0);
+	run(900, 1);
+	assert_int_equal(count(peer.public_key, wall_s - 900, wall_s, 1000), 90);
+}
+
 static void test_hostile_rows(void **state)
 {
 	(void)state;
@@ -727,6 +750,7 @@ int main(void)
 		TEST(test_the_bound_and_the_future),
 		TEST(test_damaged_files),
 		TEST(test_damage_under_way),
+		TEST(test_damage_that_is_read),
 		TEST(test_hostile_rows),
 		TEST(test_nowhere_to_write),
 		TEST(test_nobody_else_may_read_it),
