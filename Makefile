@@ -74,7 +74,7 @@ LIB_lanrage-control := $(call pkg,$(LIBS_BUS) libwebsockets sqlite3) $(NNG) -lpt
 
 SRC_lanrage-metrics := $(SERVICE) $(addprefix svc-metrics/,main.c service.c dispatch.c codec.c \
 	session_codec.c sampler.c rate.c series.c span.c block.c track.c quality.c peers.c \
-	histogram.c standing.c archive.c games.c recorder.c query.c neighbour.c) \
+	histogram.c standing.c archive.c archive_blocks.c archive_sessions.c games.c recorder.c query.c neighbour.c) \
 	svc-dataplane/codec.c
 PB_lanrage-metrics  := ipc dataplane metrics
 LIB_lanrage-metrics := $(call pkg,$(LIBS_BUS) sqlite3) $(NNG)

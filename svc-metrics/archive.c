@@ -1,9 +1,6 @@
 #include "svc-metrics/archive.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,18 +8,12 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "common/text.h"
+#include "svc-metrics/archive_private.h"
 
-#define SCHEMA_VERSION	1
-#define PAGE_SIZE	4096
-#define MEMORY		":memory:"
-#define MEMORY_MAX	(8u << 20)
-#define ROOM_PAGES	64 /* more than any one statement takes */
-#define LOG_BYTES_MAX	"4194304"
-#define SUBJECT_BITS	20
-#define START_BITS	40
-#define DAY_S		86400
-#define SUBJECT_MACHINE 0
+#define PAGE_SIZE     4096
+#define MEMORY	      ":memory:"
+#define MEMORY_MAX    (8u << 20)
+#define LOG_BYTES_MAX "4194304"
 
 static const char schema[] =
 	"CREATE TABLE block (id INTEGER PRIMARY KEY, spans BLOB NOT NULL);"
@@ -33,67 +24,33 @@ static const char schema[] =
 	"CREATE INDEX running ON session (ended) WHERE ended IS NULL;"
 	"PRAGMA user_version = 1;";
 
-enum statement {
-	BEGIN,
-	BEGIN_READING,
-	COMMIT,
-	PAGES,
-	FREE_PAGES,
-	GET_BLOCK,
-	SET_BLOCK,
-	FIRST_BLOCK,
-	DROP_BLOCKS,
-	GET_SUBJECT,
-	ADD_SUBJECT,
-	SEE_SUBJECT,
-	EACH_SUBJECT,
-	DROP_SUBJECTS,
-	SET_SESSION,
-	DROP_SESSIONS,
-	GET_SESSION,
-	EACH_SESSION,
-	COUNT_SESSIONS,
-	EACH_RUNNING,
-	STATEMENTS,
-};
-
-static const char *const statements[STATEMENTS] = {
-	[BEGIN] = "BEGIN IMMEDIATE",
-	[BEGIN_READING] = "BEGIN",
-	[COMMIT] = "COMMIT",
-	[PAGES] = "PRAGMA page_count",
-	[FREE_PAGES] = "PRAGMA freelist_count",
-	[GET_BLOCK] = "SELECT spans FROM block WHERE id = ?1",
-	[SET_BLOCK] = "INSERT OR REPLACE INTO block VALUES (?1, ?2)",
-	[FIRST_BLOCK] = "SELECT id FROM block WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1",
-	[DROP_BLOCKS] = "DELETE FROM block WHERE id >= ?1 AND id < ?2",
-	[GET_SUBJECT] = "SELECT id FROM subject WHERE key = ?1",
-	[ADD_SUBJECT] = "INSERT INTO subject (key, seen) SELECT ?1, ?2"
-			" WHERE (SELECT count(*) FROM subject) < ?3",
-	[SEE_SUBJECT] = "UPDATE subject SET seen = ?2 WHERE id = ?1 AND seen < ?2",
-	[EACH_SUBJECT] = "SELECT id FROM subject WHERE seen >= ?1 LIMIT ?2",
-	[DROP_SUBJECTS] = "DELETE FROM subject WHERE seen < ?1",
-	[SET_SESSION] = "INSERT OR REPLACE INTO session VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-	[DROP_SESSIONS] = "DELETE FROM session WHERE ended IS NOT NULL AND id <="
-			  " (SELECT id FROM session ORDER BY id DESC LIMIT 1 OFFSET ?1)",
-	[GET_SESSION] = "SELECT id, game, server, started, ended, peers FROM session"
-			" WHERE id = ?1",
-	[EACH_SESSION] = "SELECT id, game, server, started, ended FROM session"
-			 " ORDER BY id DESC LIMIT ?1 OFFSET ?2",
-	[COUNT_SESSIONS] = "SELECT count(*) FROM session",
-	[EACH_RUNNING] = "SELECT id, game, server, started, ended, peers FROM session"
-			 " WHERE ended IS NULL ORDER BY id LIMIT ?1",
-};
-
-struct archive {
-	char path[PATH_MAX];
-	size_t bytes_max;
-	sqlite3 *sqlite;
-	sqlite3_stmt *prepared[STATEMENTS];
-	bool in_memory;	 /* as long as the file cannot be written */
-	uint64_t wall_s; /* of the transaction */
-	uint64_t pages_max;
-	int failure; /* the first since begin */
+static const char *const statements[ARCHIVE_STATEMENTS] = {
+	[ARCHIVE_BEGIN] = "BEGIN IMMEDIATE",
+	[ARCHIVE_BEGIN_READING] = "BEGIN",
+	[ARCHIVE_COMMIT] = "COMMIT",
+	[ARCHIVE_PAGES] = "PRAGMA page_count",
+	[ARCHIVE_FREE_PAGES] = "PRAGMA freelist_count",
+	[ARCHIVE_GET_BLOCK] = "SELECT spans FROM block WHERE id = ?1",
+	[ARCHIVE_SET_BLOCK] = "INSERT OR REPLACE INTO block VALUES (?1, ?2)",
+	[ARCHIVE_FIRST_BLOCK] =
+		"SELECT id FROM block WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1",
+	[ARCHIVE_DROP_BLOCKS] = "DELETE FROM block WHERE id >= ?1 AND id < ?2",
+	[ARCHIVE_GET_SUBJECT] = "SELECT id FROM subject WHERE key = ?1",
+	[ARCHIVE_ADD_SUBJECT] = "INSERT INTO subject (key, seen) SELECT ?1, ?2"
+				" WHERE (SELECT count(*) FROM subject) < ?3",
+	[ARCHIVE_SEE_SUBJECT] = "UPDATE subject SET seen = ?2 WHERE id = ?1 AND seen < ?2",
+	[ARCHIVE_EACH_SUBJECT] = "SELECT id FROM subject WHERE seen >= ?1 LIMIT ?2",
+	[ARCHIVE_DROP_SUBJECTS] = "DELETE FROM subject WHERE seen < ?1",
+	[ARCHIVE_SET_SESSION] = "INSERT OR REPLACE INTO session VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[ARCHIVE_DROP_SESSIONS] = "DELETE FROM session WHERE ended IS NOT NULL AND id <="
+				  " (SELECT id FROM session ORDER BY id DESC LIMIT 1 OFFSET ?1)",
+	[ARCHIVE_GET_SESSION] = "SELECT id, game, server, started, ended, peers FROM session"
+				" WHERE id = ?1",
+	[ARCHIVE_EACH_SESSION] = "SELECT id, game, server, started, ended FROM session"
+				 " ORDER BY id DESC LIMIT ?1 OFFSET ?2",
+	[ARCHIVE_COUNT_SESSIONS] = "SELECT count(*) FROM session",
+	[ARCHIVE_EACH_RUNNING] = "SELECT id, game, server, started, ended, peers FROM session"
+				 " WHERE ended IS NULL ORDER BY id LIMIT ?1",
 };
 
 static int archive_errno(int code)
@@ -125,7 +82,7 @@ static int failed(struct archive *archive, const char *what)
 
 static void close_file(struct archive *archive)
 {
-	for (size_t i = 0; i < STATEMENTS; i++) {
+	for (size_t i = 0; i < ARCHIVE_STATEMENTS; i++) {
 		sqlite3_finalize(archive->prepared[i]);
 		archive->prepared[i] = NULL;
 	}
@@ -158,7 +115,7 @@ static int run(struct archive *archive, const char *sql)
 
 static int prepare(struct archive *archive)
 {
-	for (size_t i = 0; i < STATEMENTS; i++)
+	for (size_t i = 0; i < ARCHIVE_STATEMENTS; i++)
 		if (sqlite3_prepare_v3(archive->sqlite, statements[i], -1,
 				       SQLITE_PREPARE_PERSISTENT, &archive->prepared[i],
 				       NULL) != SQLITE_OK)
@@ -181,6 +138,7 @@ static int set_up(struct archive *archive, size_t bytes_max)
 	r = run(archive, sql);
 	if (r == 0 && pragma_says(archive, "SELECT count(*) FROM sqlite_schema", "0"))
 		r = run(archive, schema);
+	/* the version of the schema above */
 	if (r == 0 && !pragma_says(archive, "PRAGMA user_version", "1"))
 		return -EBADMSG;
 	if (r == 0 && !pragma_says(archive, "PRAGMA quick_check(1)", "ok"))
@@ -287,7 +245,7 @@ void archive_close(struct archive *archive)
 
 /* ---- statements */
 
-static sqlite3_stmt *use(struct archive *archive, enum statement which)
+sqlite3_stmt *archive_use(struct archive *archive, enum archive_statement which)
 {
 	sqlite3_stmt *statement = archive->prepared[which];
 
@@ -296,18 +254,17 @@ static sqlite3_stmt *use(struct archive *archive, enum statement which)
 	return statement;
 }
 
-static void bind_number(sqlite3_stmt *statement, int at, uint64_t value)
+void archive_bind(sqlite3_stmt *statement, int at, uint64_t value)
 {
 	sqlite3_bind_int64(statement, at, (sqlite3_int64)value);
 }
 
-static void bind_blob(sqlite3_stmt *statement, int at, const void *bytes, size_t length)
+void archive_bind_blob(sqlite3_stmt *statement, int at, const void *bytes, size_t length)
 {
 	sqlite3_bind_blob64(statement, at, length ? bytes : "", length, SQLITE_STATIC);
 }
 
-/* 1: a row is there; 0: none. */
-static int step(struct archive *archive, sqlite3_stmt *statement, const char *what)
+int archive_step(struct archive *archive, sqlite3_stmt *statement, const char *what)
 {
 	int r = sqlite3_step(statement);
 
@@ -316,19 +273,18 @@ static int step(struct archive *archive, sqlite3_stmt *statement, const char *wh
 	return r == SQLITE_DONE ? 0 : failed(archive, what);
 }
 
-static int write_row(struct archive *archive, sqlite3_stmt *statement, const char *what)
+int archive_write(struct archive *archive, sqlite3_stmt *statement, const char *what)
 {
-	int r = archive->failure ? archive->failure : step(archive, statement, what);
+	int r = archive->failure ? archive->failure : archive_step(archive, statement, what);
 
 	sqlite3_reset(statement);
 	return r < 0 ? r : 0;
 }
 
-/* The first column of the first row; fallback where there is none. */
-static int read_number(struct archive *archive, sqlite3_stmt *statement, uint64_t fallback,
-		       uint64_t *number)
+int archive_read_number(struct archive *archive, sqlite3_stmt *statement, uint64_t fallback,
+			uint64_t *number)
 {
-	int r = step(archive, statement, "read");
+	int r = archive_step(archive, statement, "read");
 
 	*number = r == 1 ? (uint64_t)sqlite3_column_int64(statement, 0) : fallback;
 	sqlite3_reset(statement);
@@ -341,7 +297,7 @@ int archive_begin(struct archive *archive, uint64_t wall_s)
 		leave_memory(archive);
 	archive->failure = 0;
 	archive->wall_s = wall_s;
-	return write_row(archive, use(archive, BEGIN), "begin");
+	return archive_write(archive, archive_use(archive, ARCHIVE_BEGIN), "begin");
 }
 
 /* What SQLite finds damaged while it works is set aside, as at opening. */
@@ -353,8 +309,7 @@ static void replace_damaged(struct archive *archive)
 		abort(); /* without memory even for an empty one */
 }
 
-/* How reading went, for others. */
-static int settle(struct archive *archive, int r)
+int archive_settle(struct archive *archive, int r)
 {
 	if (r == -EBADMSG)
 		replace_damaged(archive);
@@ -363,7 +318,7 @@ static int settle(struct archive *archive, int r)
 
 int archive_commit(struct archive *archive)
 {
-	int r = write_row(archive, use(archive, COMMIT), "commit");
+	int r = archive_write(archive, archive_use(archive, ARCHIVE_COMMIT), "commit");
 
 	if (r == 0)
 		return 0;
@@ -371,396 +326,4 @@ int archive_commit(struct archive *archive)
 	if (r == -EBADMSG)
 		replace_damaged(archive);
 	return r;
-}
-
-/* ---- rows of blocks */
-
-static uint64_t number_of(enum tier tier, uint64_t start_s, uint64_t subject)
-{
-	const uint64_t start_max = (1ull << START_BITS) - 1;
-
-	return (uint64_t)tier << (START_BITS + SUBJECT_BITS) |
-	       (start_s < start_max ? start_s : start_max) << SUBJECT_BITS |
-	       (subject & ((1ull << SUBJECT_BITS) - 1));
-}
-
-static uint64_t start_of(uint64_t number)
-{
-	return number >> SUBJECT_BITS & ((1ull << START_BITS) - 1);
-}
-
-/* All that starts in from_s to to_s (not included). */
-static int drop_blocks(struct archive *archive, enum tier tier, uint64_t from_s, uint64_t to_s)
-{
-	sqlite3_stmt *statement = use(archive, DROP_BLOCKS);
-
-	bind_number(statement, 1, number_of(tier, from_s, 0));
-	bind_number(statement, 2, number_of(tier, to_s, 0));
-	return write_row(archive, statement, "drop old samples");
-}
-
-static int first_start(struct archive *archive, enum tier tier, uint64_t from_s, uint64_t *start_s)
-{
-	sqlite3_stmt *statement = use(archive, FIRST_BLOCK);
-	uint64_t number;
-	int r;
-
-	bind_number(statement, 1, number_of(tier, from_s, 0));
-	bind_number(statement, 2, number_of(tier + 1, 0, 0));
-	r = read_number(archive, statement, UINT64_MAX, &number);
-	*start_s = number == UINT64_MAX ? UINT64_MAX : start_of(number);
-	return r;
-}
-
-/* Of the future where there is any, else of the oldest start. */
-static int drop_oldest(struct archive *archive, bool *dropped)
-{
-	uint64_t starts[2], future_s = archive->wall_s + DAY_S;
-	enum tier tier;
-	int r = 0;
-
-	for (tier = TIER_TEN_SECONDS; r == 0 && tier < TIERS; tier++) {
-		r = first_start(archive, tier, future_s, &starts[tier - 1]);
-		if (r == 0 && starts[tier - 1] != UINT64_MAX) {
-			*dropped = true;
-			return drop_blocks(archive, tier, future_s, UINT64_MAX);
-		}
-	}
-	for (tier = TIER_TEN_SECONDS; r == 0 && tier < TIERS; tier++)
-		r = first_start(archive, tier, 0, &starts[tier - 1]);
-	if (r < 0)
-		return r;
-	tier = starts[0] < starts[1] ? TIER_TEN_SECONDS : TIER_MINUTE;
-	*dropped = starts[tier - 1] != UINT64_MAX;
-	return *dropped ? drop_blocks(archive, tier, starts[tier - 1], starts[tier - 1] + 1) : 0;
-}
-
-/* For one more statement. Where nothing is left to drop, SQLite's own bound stays. */
-static int make_room(struct archive *archive)
-{
-	bool dropped = true;
-	uint64_t pages = 0, unused = 0;
-	int r = 0;
-
-	while (r == 0 && dropped) {
-		r = read_number(archive, use(archive, PAGES), 0, &pages);
-		if (r == 0)
-			r = read_number(archive, use(archive, FREE_PAGES), 0, &unused);
-		if (r < 0 || pages - unused + ROOM_PAGES <= archive->pages_max)
-			return r;
-		r = drop_oldest(archive, &dropped);
-	}
-	return r;
-}
-
-/* 1: there was one; 0: block is all gaps. */
-static int read_block(struct archive *archive, enum tier tier, uint64_t start_s, uint64_t subject,
-		      struct block *block)
-{
-	sqlite3_stmt *statement = use(archive, GET_BLOCK);
-	int r;
-
-	bind_number(statement, 1, number_of(tier, start_s, subject));
-	r = step(archive, statement, "read samples");
-	if (r == 1 && block_unpack(block, tier, start_s, sqlite3_column_blob(statement, 0),
-				   (size_t)sqlite3_column_bytes(statement, 0)) < 0)
-		r = 0;
-	if (r != 1)
-		block_init(block, start_s);
-	sqlite3_reset(statement);
-	return r;
-}
-
-static int see_subject(struct archive *archive, uint64_t subject, uint64_t start_s)
-{
-	sqlite3_stmt *statement = use(archive, SEE_SUBJECT);
-
-	bind_number(statement, 1, subject);
-	bind_number(statement, 2, start_s);
-	return write_row(archive, statement, "store a peer");
-}
-
-static int merge(struct archive *archive, enum tier tier, uint64_t subject,
-		 const struct block *more)
-{
-	uint8_t bytes[BLOCK_BYTES_MAX];
-	sqlite3_stmt *statement;
-	struct block block;
-	int r = read_block(archive, tier, more->start_s, subject, &block);
-
-	if (r < 0 || !block_merge(&block, more, tier))
-		return r < 0 ? r : 0;
-	r = make_room(archive);
-	if (r < 0)
-		return r;
-	statement = use(archive, SET_BLOCK);
-	bind_number(statement, 1, number_of(tier, block.start_s, subject));
-	bind_blob(statement, 2, bytes, block_pack(&block, tier, bytes));
-	r = write_row(archive, statement, "store samples");
-	return r < 0 || subject == SUBJECT_MACHINE ? r
-						   : see_subject(archive, subject, block.start_s);
-}
-
-/* UINT64_MAX: nobody. */
-static int find_subject(struct archive *archive, const uint8_t *key, uint64_t *subject)
-{
-	sqlite3_stmt *statement = use(archive, GET_SUBJECT);
-
-	if (!key) {
-		*subject = SUBJECT_MACHINE;
-		return 0;
-	}
-	bind_blob(statement, 1, key, DATAPLANE_KEY_SIZE);
-	return read_number(archive, statement, UINT64_MAX, subject);
-}
-
-static int add_subject(struct archive *archive, const uint8_t *key, uint64_t start_s,
-		       uint64_t *subject)
-{
-	static struct log_limit full;
-	sqlite3_stmt *statement = use(archive, ADD_SUBJECT);
-	int r;
-
-	bind_blob(statement, 1, key, DATAPLANE_KEY_SIZE);
-	bind_number(statement, 2, start_s);
-	bind_number(statement, 3, ARCHIVE_SUBJECTS_MAX);
-	r = write_row(archive, statement, "store a peer");
-	if (r == 0)
-		r = find_subject(archive, key, subject);
-	if (r == 0 && *subject == UINT64_MAX &&
-	    log_limit_pass(&full, archive->wall_s * 1000000, 3600ull * 1000000))
-		log_warning("history: of more than %d peers; the latest have none",
-			    ARCHIVE_SUBJECTS_MAX);
-	return r;
-}
-
-int archive_merge(struct archive *archive, const uint8_t *key, enum tier tier,
-		  const struct block *block)
-{
-	uint64_t subject;
-	int r = find_subject(archive, key, &subject);
-
-	if (r == 0 && subject == UINT64_MAX)
-		r = add_subject(archive, key, block->start_s, &subject);
-	return r < 0 || subject == UINT64_MAX ? r : merge(archive, tier, subject, block);
-}
-
-static int each_block(struct archive *archive, uint64_t subject, enum tier tier, uint64_t from_s,
-		      uint64_t to_s, void (*each)(void *data, const struct block *block),
-		      void *data)
-{
-	const uint32_t block_s = tier_shapes[tier].block_s;
-	struct block block;
-	int r = 0;
-
-	for (uint64_t start_s = block_start(tier, from_s + block_s - 1); r >= 0 && start_s < to_s;
-	     start_s += block_s) {
-		r = read_block(archive, tier, start_s, subject, &block);
-		if (r == 1)
-			each(data, &block);
-	}
-	return r < 0 ? r : 0;
-}
-
-/* In one transaction: SQLite's locks cost more than its look-ups. */
-int archive_each(struct archive *archive, const uint8_t *key, enum tier tier, uint64_t from_s,
-		 uint64_t to_s, void (*each)(void *data, const struct block *block), void *data)
-{
-	uint64_t subject;
-	int r = step(archive, use(archive, BEGIN_READING), "read");
-
-	if (r == 0)
-		r = find_subject(archive, key, &subject);
-	if (r == 0 && subject != UINT64_MAX)
-		r = each_block(archive, subject, tier, from_s, to_s, each, data);
-	(void)sqlite3_step(use(archive, COMMIT));
-	return settle(archive, r);
-}
-
-/* ---- from tens of seconds to minutes, and away */
-
-static int roll_up_hour(struct archive *archive, uint64_t subject, uint64_t hour_s)
-{
-	const uint32_t step_s = tier_shapes[TIER_TEN_SECONDS].block_s;
-	struct block hour, block;
-
-	block_init(&hour, hour_s);
-	for (uint64_t at_s = hour_s; at_s < hour_s + tier_shapes[TIER_MINUTE].block_s;
-	     at_s += step_s) {
-		int r = read_block(archive, TIER_TEN_SECONDS, at_s, subject, &block);
-
-		if (r < 0)
-			return r;
-		if (r == 1)
-			block_roll_up(&hour, &block);
-	}
-	return merge(archive, TIER_MINUTE, subject, &hour);
-}
-
-/* Whoever has a block at or after since_s, and this machine. */
-static ssize_t list_subjects(struct archive *archive, uint64_t since_s,
-			     uint64_t subjects[ARCHIVE_SUBJECTS_MAX + 1])
-{
-	sqlite3_stmt *statement = use(archive, EACH_SUBJECT);
-	ssize_t n = 0;
-	int r;
-
-	subjects[n++] = SUBJECT_MACHINE;
-	bind_number(statement, 1, since_s);
-	bind_number(statement, 2, ARCHIVE_SUBJECTS_MAX);
-	while ((r = step(archive, statement, "read the peers")) == 1)
-		subjects[n++] = (uint64_t)sqlite3_column_int64(statement, 0);
-	sqlite3_reset(statement);
-	return r < 0 ? r : n;
-}
-
-int archive_roll_up(struct archive *archive, uint64_t from_s)
-{
-	static uint64_t subjects[ARCHIVE_SUBJECTS_MAX + 1];
-	uint64_t end_s = block_start(TIER_MINUTE, archive->wall_s);
-	int r = 0;
-
-	for (uint64_t hour_s = block_start(TIER_MINUTE, from_s); r == 0 && hour_s < end_s;
-	     hour_s += tier_shapes[TIER_MINUTE].block_s) {
-		ssize_t n = list_subjects(archive, hour_s, subjects);
-
-		r = n < 0 ? (int)n : 0;
-		for (ssize_t i = 0; r == 0 && i < n; i++)
-			r = roll_up_hour(archive, subjects[i], hour_s);
-	}
-	return r;
-}
-
-/* A subject goes after all its rows, so that no other takes them over with its number. */
-int archive_expire(struct archive *archive)
-{
-	sqlite3_stmt *statement = use(archive, DROP_SUBJECTS);
-	int r = 0;
-
-	for (enum tier tier = TIER_TEN_SECONDS; r == 0 && tier < TIERS; tier++) {
-		uint64_t kept_s = tier_shapes[tier].kept_s + tier_shapes[tier].block_s;
-
-		if (archive->wall_s > kept_s)
-			r = drop_blocks(archive, tier, 0, archive->wall_s - kept_s);
-	}
-	if (r < 0 || archive->wall_s <= METRICS_KEPT_S + DAY_S)
-		return r;
-	bind_number(statement, 1, archive->wall_s - METRICS_KEPT_S - DAY_S);
-	return write_row(archive, statement, "drop old peers");
-}
-
-/* ---- game sessions */
-
-static int drop_sessions(struct archive *archive)
-{
-	sqlite3_stmt *statement = use(archive, DROP_SESSIONS);
-
-	bind_number(statement, 1, METRICS_SESSIONS_MAX);
-	return write_row(archive, statement, "drop old sessions");
-}
-
-int archive_set_session(struct archive *archive, struct archive_session *from)
-{
-	struct metrics_session *session = &from->session;
-	sqlite3_stmt *s = use(archive, SET_SESSION);
-	int r = make_room(archive);
-
-	if (r < 0)
-		return r;
-	if (session->id)
-		bind_number(s, 1, session->id);
-	sqlite3_bind_text(s, 2, session->game.game, -1, SQLITE_TRANSIENT);
-	sqlite3_bind_text(s, 3, session->game.server, -1, SQLITE_TRANSIENT);
-	bind_number(s, 4, session->started_s);
-	if (session->ended_s != METRICS_UNKNOWN)
-		bind_number(s, 5, session->ended_s);
-	bind_blob(s, 6, from->peers, from->peers_length);
-	r = write_row(archive, s, "store a session");
-	if (r < 0 || session->id)
-		return r;
-	session->id = (uint64_t)sqlite3_last_insert_rowid(archive->sqlite);
-	return drop_sessions(archive);
-}
-
-static bool column_text(sqlite3_stmt *statement, int at, char *out, size_t size)
-{
-	const char *text = (const char *)sqlite3_column_text(statement, at);
-
-	return text && snprintf(out, size, "%s", text) < (int)size;
-}
-
-/* The columns of a session; peers where there is a sixth. False: nothing of ours. */
-static bool read_session(sqlite3_stmt *s, struct archive_session *out)
-{
-	struct metrics_session *session = &out->session;
-
-	memset(out, 0, sizeof(*out));
-	session->id = (uint64_t)sqlite3_column_int64(s, 0);
-	session->started_s = (uint64_t)sqlite3_column_int64(s, 3);
-	session->ended_s = sqlite3_column_type(s, 4) == SQLITE_NULL
-				   ? METRICS_UNKNOWN
-				   : (uint64_t)sqlite3_column_int64(s, 4);
-	if (sqlite3_column_count(s) > 5) {
-		out->peers = sqlite3_column_blob(s, 5);
-		out->peers_length = (size_t)sqlite3_column_bytes(s, 5);
-	}
-	return session->id && column_text(s, 1, session->game.game, sizeof(session->game.game)) &&
-	       column_text(s, 2, session->game.server, sizeof(session->game.server)) &&
-	       text_is_name(session->game.game, sizeof(session->game.game)) &&
-	       text_is_clean(session->game.server);
-}
-
-static int each_row(struct archive *archive, sqlite3_stmt *statement,
-		    void (*each)(void *data, const struct archive_session *session), void *data)
-{
-	struct archive_session session;
-	int r, n = 0;
-
-	while ((r = step(archive, statement, "read sessions")) == 1)
-		if (read_session(statement, &session)) {
-			each(data, &session);
-			n++;
-		}
-	sqlite3_reset(statement);
-	return r < 0 ? r : n;
-}
-
-int archive_get_session(struct archive *archive, uint64_t id,
-			void (*each)(void *data, const struct archive_session *session), void *data)
-{
-	sqlite3_stmt *statement = use(archive, GET_SESSION);
-	int n;
-
-	bind_number(statement, 1, id);
-	n = each_row(archive, statement, each, data);
-	return n == 0 ? -ENOENT : n < 0 ? settle(archive, n) : 0;
-}
-
-int archive_each_session(struct archive *archive, uint32_t limit, uint32_t offset, uint32_t *total,
-			 void (*each)(void *data, const struct archive_session *session),
-			 void *data)
-{
-	sqlite3_stmt *statement = use(archive, EACH_SESSION);
-	uint64_t n;
-	int r = read_number(archive, use(archive, COUNT_SESSIONS), 0, &n);
-
-	*total = (uint32_t)n;
-	if (r < 0)
-		return settle(archive, r);
-	bind_number(statement, 1, limit);
-	bind_number(statement, 2, offset);
-	r = each_row(archive, statement, each, data);
-	return r < 0 ? settle(archive, r) : 0;
-}
-
-int archive_each_running(struct archive *archive,
-			 void (*each)(void *data, const struct archive_session *session),
-			 void *data)
-{
-	sqlite3_stmt *statement = use(archive, EACH_RUNNING);
-	int r;
-
-	bind_number(statement, 1, METRICS_SESSIONS_RUNNING_MAX);
-	r = each_row(archive, statement, each, data);
-	return r < 0 ? settle(archive, r) : 0;
 }
