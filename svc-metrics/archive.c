@@ -10,19 +10,22 @@
 #include "common/log.h"
 #include "svc-metrics/archive_private.h"
 
-#define PAGE_SIZE     4096
-#define MEMORY	      ":memory:"
-#define MEMORY_MAX    (8u << 20)
-#define LOG_BYTES_MAX "4194304"
+#define PAGE_SIZE      4096
+#define SCHEMA_VERSION "1"
+#define MEMORY	       ":memory:"
+#define MEMORY_MAX     (8u << 20)
+#define LOG_BYTES_MAX  "4194304"
 
 static const char schema[] =
+	"BEGIN;"
 	"CREATE TABLE block (id INTEGER PRIMARY KEY, spans BLOB NOT NULL);"
 	"CREATE TABLE subject (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE,"
 	" seen INTEGER NOT NULL);" /* the start of its last block */
 	"CREATE TABLE session (id INTEGER PRIMARY KEY AUTOINCREMENT, game TEXT NOT NULL,"
 	" server TEXT NOT NULL, started INTEGER NOT NULL, ended INTEGER, peers BLOB NOT NULL);"
 	"CREATE INDEX running ON session (ended) WHERE ended IS NULL;"
-	"PRAGMA user_version = 1;";
+	"PRAGMA user_version = " SCHEMA_VERSION ";"
+	"COMMIT;";
 
 static const char *const statements[ARCHIVE_STATEMENTS] = {
 	[ARCHIVE_BEGIN] = "BEGIN IMMEDIATE",
@@ -90,20 +93,23 @@ static void close_file(struct archive *archive)
 	archive->sqlite = NULL;
 }
 
-static bool pragma_says(struct archive *archive, const char *sql, const char *wanted)
+/* 0: yes; -EBADMSG: no; else it could not be asked, which says nothing about the file. */
+static int expect(struct archive *archive, const char *sql, const char *wanted)
 {
 	sqlite3_stmt *statement;
 	const char *text;
-	bool good = false;
+	int r;
 
 	if (sqlite3_prepare_v2(archive->sqlite, sql, -1, &statement, NULL) != SQLITE_OK)
-		return false;
+		return archive_errno(sqlite3_errcode(archive->sqlite));
 	if (sqlite3_step(statement) == SQLITE_ROW) {
 		text = (const char *)sqlite3_column_text(statement, 0);
-		good = text && strcmp(text, wanted) == 0;
+		r = text && strcmp(text, wanted) == 0 ? 0 : -EBADMSG;
+	} else {
+		r = archive_errno(sqlite3_errcode(archive->sqlite));
 	}
 	sqlite3_finalize(statement);
-	return good;
+	return r;
 }
 
 static int run(struct archive *archive, const char *sql)
@@ -136,13 +142,12 @@ static int set_up(struct archive *archive, size_t bytes_max)
 		       "PRAGMA trusted_schema = OFF; PRAGMA max_page_count = %zu;",
 		       PAGE_SIZE, bytes_max / PAGE_SIZE);
 	r = run(archive, sql);
-	if (r == 0 && pragma_says(archive, "SELECT count(*) FROM sqlite_schema", "0"))
+	if (r == 0 && expect(archive, "SELECT count(*) FROM sqlite_schema", "0") == 0)
 		r = run(archive, schema);
-	/* the version of the schema above */
-	if (r == 0 && !pragma_says(archive, "PRAGMA user_version", "1"))
-		return -EBADMSG;
-	if (r == 0 && !pragma_says(archive, "PRAGMA quick_check(1)", "ok"))
-		return -EBADMSG;
+	if (r == 0)
+		r = expect(archive, "PRAGMA user_version", SCHEMA_VERSION);
+	if (r == 0)
+		r = expect(archive, "PRAGMA quick_check(1)", "ok");
 	return r < 0 ? r : prepare(archive);
 }
 

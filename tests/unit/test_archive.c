@@ -1,13 +1,16 @@
 /* The history on disk: what was written is found again as few buckets, the old goes, the file keeps
  * its bound, and neither clocks nor kills nor garbage make anything of it untrue. */
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -571,6 +574,51 @@ static void test_nowhere_to_write(void **state)
 	assert_in_range(count(peer.public_key, NOON_S, wall_s, 1000), 60, 130);
 }
 
+/* On a disk of 512 KiB: what was written before it was full is there, and so is the service. */
+static int fill_a_small_disk(void)
+{
+	size_t kept;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("tmpfs", directory, "tmpfs", 0, "size=512k") < 0)
+		return 77;
+	start();
+	answer.peers = calloc(40, sizeof(*answer.peers));
+	answer.n_peers = 40;
+	for (size_t i = 0; i < 40; i++) {
+		answer.peers[i] = peer;
+		answer.peers[i].public_key[1] = (uint8_t)i;
+	}
+	run(2 * 3600, 10);
+	if (recorder_flush(&recorder, wall_s) != -ENOSPC)
+		return 1;
+	kept = count(peer.public_key, NOON_S, NOON_S + 7200, 1000);
+	if (kept == 0 || kept == 720)
+		return 2;
+	die();
+	start(); /* from the file where there is room for its log, else in memory */
+	run(100, 1);
+	return count(peer.public_key, wall_s - 100, wall_s, 1000) == 100 ? 0 : 3;
+}
+
+static void test_a_full_disk(void **state)
+{
+	pid_t pid;
+	int status;
+
+	(void)state;
+	die();
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(fill_a_small_disk());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	start();
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
+}
+
 static void test_nobody_else_may_read_it(void **state)
 {
 	struct stat stat_buffer;
@@ -753,6 +801,7 @@ int main(void)
 		TEST(test_damage_that_is_read),
 		TEST(test_hostile_rows),
 		TEST(test_nowhere_to_write),
+		TEST(test_a_full_disk),
 		TEST(test_nobody_else_may_read_it),
 		TEST(test_a_session),
 		TEST(test_a_session_over_restarts),
