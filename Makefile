@@ -73,9 +73,11 @@ PB_lanrage-control  := ipc dataplane nat control rendezvous
 LIB_lanrage-control := $(call pkg,$(LIBS_BUS) libwebsockets sqlite3) $(NNG) -lpthread
 
 SRC_lanrage-metrics := $(SERVICE) $(addprefix svc-metrics/,main.c service.c dispatch.c codec.c \
-	sampler.c rate.c series.c peers.c neighbour.c) svc-dataplane/codec.c
+	session_codec.c sampler.c rate.c series.c span.c block.c track.c quality.c peers.c \
+	histogram.c standing.c archive.c archive_blocks.c archive_sessions.c games.c recorder.c query.c neighbour.c) \
+	svc-dataplane/codec.c
 PB_lanrage-metrics  := ipc dataplane metrics
-LIB_lanrage-metrics := $(call pkg,$(LIBS_BUS)) $(NNG)
+LIB_lanrage-metrics := $(call pkg,$(LIBS_BUS) sqlite3) $(NNG)
 
 SRC_lanrage-browser := $(SERVICE) $(addprefix svc-browser/,main.c service.c dispatch.c codec.c \
 	shared_codec.c registry.c favourites.c order.c statistics.c sharing.c latency.c \
@@ -85,7 +87,8 @@ PB_lanrage-browser  := ipc dataplane nat control browser
 LIB_lanrage-browser := $(call pkg,$(LIBS_BUS)) $(NNG)
 
 SRC_lanrage-api := $(SERVICE) $(wildcard svc-api/*.c) svc-dataplane/codec.c svc-dataplane/bucket.c \
-	svc-nat/codec.c svc-control/codec.c svc-metrics/codec.c svc-browser/codec.c
+	svc-nat/codec.c svc-control/codec.c svc-browser/codec.c \
+	$(addprefix svc-metrics/,codec.c session_codec.c quality.c series.c)
 PB_lanrage-api  := ipc dataplane nat control metrics browser
 LIB_lanrage-api := $(call pkg,$(LIBS_BUS) jansson) $(NNG) -lcivetweb -lpthread
 
@@ -117,7 +120,7 @@ PROTOS  := $(notdir $(basename $(wildcard proto/*.proto)))
 UNIT    := $(notdir $(basename $(wildcard tests/unit/test_*.c)))
 FUZZ    := $(notdir $(basename $(wildcard tests/fuzz/fuzz_*.c)))
 TEST_TOOLS := $(addprefix $(BUILD)/tests/,wire rendezvous-client dataplane-client \
-	relay-pairs udpload plain crowd apiload)
+	relay-pairs udpload plain crowd apiload metrics-fill)
 TEST_LIBS  = $(call pkg,$(LIBS_BUS) $(LIBS_SERVER) libmnl jansson libcurl) $(NNG) -lb2 $(AEAD) -lcap-ng \
 	-lcivetweb -lpthread
 
@@ -214,6 +217,7 @@ $(BUILD)/tests/udpload: $(BUILD)/obj/tests/bench/udpload.o
 $(BUILD)/tests/apiload: $(BUILD)/obj/tests/bench/apiload.o
 $(BUILD)/tests/crowd: $(BUILD)/obj/tests/bench/crowd.o $(BUILD)/modules.a
 $(BUILD)/tests/plain: $(BUILD)/obj/tests/bench/plain.o $(BUILD)/modules.a
+$(BUILD)/tests/metrics-fill: $(BUILD)/obj/tests/bench/metrics_fill.o $(BUILD)/modules.a
 $(TEST_TOOLS):
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)

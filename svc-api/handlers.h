@@ -10,6 +10,8 @@ void handle_status(const struct request *request, struct reply *reply);
 void handle_network(const struct request *request, struct reply *reply);
 /* handle_login.c */
 void handle_login(const struct request *request, struct reply *reply);
+/* handle_prometheus.c */
+void handle_prometheus(const struct request *request, struct reply *reply);
 /* handle_services.c */
 void handle_restart(const struct request *request, struct reply *reply);
 /* handle_netcheck.c */
@@ -34,12 +36,21 @@ void handle_setting(const struct request *request, struct reply *reply);
 void handle_change_settings(const struct request *request, struct reply *reply);
 /* handle_logs.c */
 void handle_logs(const struct request *request, struct reply *reply);
-/* handle_metrics.c */
+/* handle_machine.c */
 void handle_system(const struct request *request, struct reply *reply);
 void handle_system_history(const struct request *request, struct reply *reply);
 void handle_metrics_lan(const struct request *request, struct reply *reply);
+/* handle_metrics.c */
 void handle_metrics_peers(const struct request *request, struct reply *reply);
 void handle_metrics_peer(const struct request *request, struct reply *reply);
+void handle_peer_history(const struct request *request, struct reply *reply);
+void handle_quality(const struct request *request, struct reply *reply);
+void handle_summary(const struct request *request, struct reply *reply);
+/* handle_sessions.c */
+void handle_start_session(const struct request *request, struct reply *reply);
+void handle_end_session(const struct request *request, struct reply *reply);
+void handle_session(const struct request *request, struct reply *reply);
+void handle_sessions(const struct request *request, struct reply *reply);
 /* handle_servers.c */
 void handle_servers(const struct request *request, struct reply *reply);
 void handle_statistics(const struct request *request, struct reply *reply);

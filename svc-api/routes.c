@@ -7,6 +7,7 @@
 #include "svc-api/handlers.h"
 #include "svc-browser/codec.h"
 #include "svc-control/codec.h"
+#include "svc-metrics/codec.h"
 
 static const struct body_field create_body[] = {
 	{"name", BODY_TEXT, true, CONTROL_NAME_MAX},
@@ -55,9 +56,14 @@ static const struct body_field players_body[] = {
 	{"max_players", BODY_NUMBER, false, BROWSER_PLAYERS_MAX},
 	{NULL, BODY_TEXT, false, 0},
 };
+static const struct body_field session_body[] = {
+	{"game", BODY_TEXT, true, METRICS_GAME_MAX},
+	{"server", BODY_TEXT, false, METRICS_GAME_MAX},
+	{NULL, BODY_TEXT, false, 0},
+};
 
 static const char *const lines_parameter[] = {"lines", NULL};
-static const char *const seconds_parameter[] = {"seconds", NULL};
+static const char *const range_parameters[] = {"from", "to", "seconds", "points", NULL};
 static const char *const servers_parameters[] = {
 	"game",	     "search", "tag",	"hide_full", "hide_empty", "hide_password",
 	"favourite", "sort",   "limit", "offset",    NULL};
@@ -65,6 +71,7 @@ static const char *const page_parameters[] = {"limit", "offset", NULL};
 static const char *const describe_parameter[] = {"describe", NULL};
 
 const struct route routes[] = {
+	{"GET", "/metrics", handle_prometheus, NULL, NULL},
 	{"GET", "/api/v1/status", handle_status, NULL, NULL},
 	{"GET", "/api/v1/network", handle_network, NULL, NULL},
 	{"GET", "/api/v1/netcheck", handle_netcheck, NULL, NULL},
@@ -89,10 +96,17 @@ const struct route routes[] = {
 	{"GET", "/api/v1/logs/*", handle_logs, NULL, lines_parameter},
 	{"GET", "/api/v1/lan/check", handle_lan_check, NULL, NULL},
 	{"GET", "/api/v1/metrics/system", handle_system, NULL, NULL},
-	{"GET", "/api/v1/metrics/system/history", handle_system_history, NULL, seconds_parameter},
+	{"GET", "/api/v1/metrics/system/history", handle_system_history, NULL, range_parameters},
 	{"GET", "/api/v1/metrics/lan", handle_metrics_lan, NULL, NULL},
 	{"GET", "/api/v1/metrics/peers", handle_metrics_peers, NULL, NULL},
-	{"GET", "/api/v1/metrics/peers/*", handle_metrics_peer, NULL, seconds_parameter},
+	{"GET", "/api/v1/metrics/peers/*", handle_metrics_peer, NULL, NULL},
+	{"GET", "/api/v1/metrics/peers/*/history", handle_peer_history, NULL, range_parameters},
+	{"GET", "/api/v1/metrics/quality", handle_quality, NULL, NULL},
+	{"GET", "/api/v1/metrics/summary", handle_summary, NULL, NULL},
+	{"GET", "/api/v1/metrics/sessions", handle_sessions, NULL, page_parameters},
+	{"POST", "/api/v1/metrics/sessions", handle_start_session, session_body, NULL},
+	{"GET", "/api/v1/metrics/sessions/*", handle_session, NULL, NULL},
+	{"POST", "/api/v1/metrics/sessions/*/end", handle_end_session, NULL, NULL},
 	{"GET", "/api/v1/servers", handle_servers, NULL, servers_parameters},
 	{"POST", "/api/v1/servers", handle_add_server, server_body, NULL},
 	/* Before `*`: an own server of this id goes by `statistics@MEMBER`. */

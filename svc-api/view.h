@@ -55,19 +55,28 @@ json_t *view_measurement(const char *id, const struct browser_measurement *measu
 json_t *view_join(const struct browser_server *server, const struct control_member *member);
 /* Of metrics, with wall_us, the time of now, for showing when that was. */
 json_t *view_system(const struct metrics_system *system, uint64_t wall_us);
-/* A list of the same, oldest first. */
-json_t *view_system_history(const struct metrics_system_history *history, uint64_t wall_us);
-/* The other members, measured or not, then whoever else was measured. control NULL: no answer. */
+/* A list of buckets, oldest first, and so the next. */
+json_t *view_system_history(const struct metrics_system_history *history);
+json_t *view_peer_history(const struct metrics_peer_history *history);
 /* What of LAN discovery is on, and its packets so far. */
 json_t *view_lan(const struct dataplane_state *state);
 /* NULL: it is off. */
 json_t *view_lan_check(const struct dataplane_lan_check *check);
+/* The other members, measured or not, then whoever else was measured. control NULL: no answer. */
 json_t *view_metrics_peers(const struct metrics_peers *peers, const struct control_status *control,
 			   uint64_t wall_us);
-/* The same of one, with paths and history; member NULL: none now. snapshot for relays' names. */
-json_t *view_metrics_peer(const struct metrics_peer_history *history,
+/* The same of one, with terms and paths; member NULL: none now. snapshot for relays' names. */
+json_t *view_metrics_peer(const struct metrics_peer_detail *detail,
 			  const struct control_member *member, const struct snapshot *snapshot,
 			  uint64_t wall_us);
+/* {quality, grade, worst, peers: [{name, id, key, quality, grade, trend, terms}]} */
+json_t *view_quality(const struct metrics_peers *peers, const struct control_status *control);
+/* system NULL: unknown. */
+json_t *view_summary(const struct metrics_peers *peers, const struct metrics_system *system);
+/* control NULL: no answer, and peers have no names. */
+json_t *view_session(const struct metrics_session *session, const struct control_status *control);
+/* A list of the same, without peers. */
+json_t *view_sessions(const struct metrics_sessions *sessions);
 
 /* ---- pieces */
 
@@ -83,6 +92,14 @@ json_t *view_ms(uint32_t us);
 json_t *view_percent(uint32_t permille);
 json_t *view_seconds(uint64_t us);
 json_t *view_count(uint64_t count);
+/* null for METRICS_UNKNOWN_SCORE, and its grade. */
+json_t *view_score(uint32_t score);
+json_t *view_grade(uint32_t score);
+json_t *view_trend(enum metrics_trend trend);
+/* Sets quality, grade and trend of an object. */
+void view_set_quality(json_t *json, const struct metrics_quality *quality);
+/* {latency, loss, jitter} */
+json_t *view_terms(const struct metrics_quality *quality);
 /* {cause, text, remedy} */
 json_t *view_cause(enum nat_cause cause);
 json_t *view_behaviour(enum nat_behaviour behaviour);

@@ -63,7 +63,7 @@ static void set_sample(json_t *json, const struct metrics_sample *sample, uint64
 
 /* member NULL: none of the party's now. */
 static json_t *view_row(const uint8_t key[DATAPLANE_KEY_SIZE], const struct control_member *member,
-			const struct metrics_sample *sample, uint64_t wall_us)
+			const struct metrics_peer *peer, uint64_t wall_us)
 {
 	char id[TEXT_ID_SIZE];
 	json_t *json = json_object();
@@ -72,7 +72,8 @@ static json_t *view_row(const uint8_t key[DATAPLANE_KEY_SIZE], const struct cont
 	json_object_set_new(json, "id",
 			    member ? json_string(text_id(member->identity, id)) : json_null());
 	json_object_set_new(json, "key", json_string(text_id(key, id)));
-	set_sample(json, sample, wall_us);
+	set_sample(json, &peer->now, wall_us);
+	view_set_quality(json, &peer->quality);
 	return json;
 }
 
@@ -81,13 +82,28 @@ static bool same_key(const uint8_t *a, const uint8_t *b)
 	return memcmp(a, b, DATAPLANE_KEY_SIZE) == 0;
 }
 
-static const struct metrics_sample *sample_of(const struct metrics_peers *peers,
-					      const uint8_t key[DATAPLANE_KEY_SIZE])
+static const struct metrics_peer unknown = {
+	.now = {.age_us = METRICS_UNKNOWN,
+		.measures = {.rtt_us = DATAPLANE_UNKNOWN,
+			     .jitter_us = DATAPLANE_UNKNOWN,
+			     .loss_permille = DATAPLANE_UNKNOWN,
+			     .rx_bytes = METRICS_UNKNOWN,
+			     .tx_bytes = METRICS_UNKNOWN,
+			     .rx_bytes_per_s = METRICS_UNKNOWN,
+			     .tx_bytes_per_s = METRICS_UNKNOWN}},
+	.quality = {.score = METRICS_UNKNOWN_SCORE,
+		    .latency = METRICS_UNKNOWN_SCORE,
+		    .loss = METRICS_UNKNOWN_SCORE,
+		    .jitter = METRICS_UNKNOWN_SCORE},
+};
+
+static const struct metrics_peer *peer_of(const struct metrics_peers *peers,
+					  const uint8_t key[DATAPLANE_KEY_SIZE])
 {
 	for (size_t i = 0; i < peers->n_peers; i++)
 		if (same_key(peers->peers[i].public_key, key))
-			return &peers->peers[i].now;
-	return &metrics_sample_unknown;
+			return &peers->peers[i];
+	return &unknown;
 }
 
 json_t *view_metrics_peers(const struct metrics_peers *peers, const struct control_status *control,
@@ -99,16 +115,16 @@ json_t *view_metrics_peers(const struct metrics_peers *peers, const struct contr
 		const struct control_member *member = &control->members[i];
 
 		if (!member->self)
-			json_array_append_new(
-				list, view_row(member->wireguard_key, member,
-					       sample_of(peers, member->wireguard_key), wall_us));
+			json_array_append_new(list, view_row(member->wireguard_key, member,
+							     peer_of(peers, member->wireguard_key),
+							     wall_us));
 	}
 	for (size_t i = 0; i < peers->n_peers; i++) {
 		const struct metrics_peer *peer = &peers->peers[i];
 
 		if (!member_of_key(control, peer->public_key))
-			json_array_append_new(
-				list, view_row(peer->public_key, NULL, &peer->now, wall_us));
+			json_array_append_new(list,
+					      view_row(peer->public_key, NULL, peer, wall_us));
 	}
 	return list;
 }
@@ -126,22 +142,38 @@ static json_t *view_path(const struct metrics_path *path, const struct snapshot 
 	return json;
 }
 
-json_t *view_metrics_peer(const struct metrics_peer_history *history,
+json_t *view_metrics_peer(const struct metrics_peer_detail *detail,
 			  const struct control_member *member, const struct snapshot *snapshot,
 			  uint64_t wall_us)
 {
-	json_t *json = view_row(history->peer.public_key, member, &history->peer.now, wall_us);
-	json_t *paths = json_array(), *samples = json_array();
+	json_t *json = view_row(detail->peer.public_key, member, &detail->peer, wall_us);
+	json_t *paths = json_array();
 
-	for (size_t i = 0; i < history->n_paths; i++)
-		json_array_append_new(paths, view_path(&history->paths[i], snapshot));
-	for (size_t i = 0; i < history->n_samples; i++) {
-		json_t *sample = json_object();
-
-		set_sample(sample, &history->samples[i], wall_us);
-		json_array_append_new(samples, sample);
-	}
+	for (size_t i = 0; i < detail->n_paths; i++)
+		json_array_append_new(paths, view_path(&detail->paths[i], snapshot));
+	json_object_set_new(json, "terms", view_terms(&detail->peer.quality));
 	json_object_set_new(json, "paths", paths);
-	json_object_set_new(json, "history", samples);
 	return json;
+}
+
+static json_t *view_bucket(const struct metrics_bucket *bucket)
+{
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "at",
+		view_count(bucket->at_s), "seconds", view_count(bucket->seconds), "state",
+		state_of(bucket->state), "path", path_of(bucket->path), "rtt_ms",
+		view_ms(bucket->rtt_us), "rtt_min_ms", view_ms(bucket->rtt_min_us), "rtt_max_ms",
+		view_ms(bucket->rtt_max_us), "jitter_ms", view_ms(bucket->jitter_us), "loss_pct",
+		view_percent(bucket->loss_permille), "rx_bytes_per_s",
+		view_count(bucket->rx_bytes_per_s), "tx_bytes_per_s",
+		view_count(bucket->tx_bytes_per_s), "quality", view_score(bucket->quality));
+}
+
+json_t *view_peer_history(const struct metrics_peer_history *history)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < history->n_buckets; i++)
+		json_array_append_new(list, view_bucket(&history->buckets[i]));
+	return list;
 }

@@ -26,12 +26,23 @@ json_t *view_system(const struct metrics_system *system, uint64_t wall_us)
 	return json;
 }
 
-json_t *view_system_history(const struct metrics_system_history *history, uint64_t wall_us)
+json_t *view_system_history(const struct metrics_system_history *history)
 {
 	json_t *json = json_array();
 
-	for (size_t i = 0; i < history->n_samples; i++)
-		json_array_append_new(json, view_system(&history->samples[i], wall_us));
+	for (size_t i = 0; i < history->n_buckets; i++) {
+		const struct metrics_system_bucket *bucket = &history->buckets[i];
+
+		json_array_append_new(
+			json,
+			json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "at",
+				  view_count(bucket->at_s), "seconds", view_count(bucket->seconds),
+				  "cpu_pct", view_percent(bucket->cpu_permille),
+				  "memory_total_bytes", view_count(bucket->memory_total),
+				  "memory_available_bytes", view_count(bucket->memory_available),
+				  "rx_bytes_per_s", view_count(bucket->rx_bytes_per_s),
+				  "tx_bytes_per_s", view_count(bucket->tx_bytes_per_s)));
+	}
 	return json;
 }
 

@@ -8,9 +8,8 @@
 #include "common/pb.h"
 #include "metrics.pb-c.h"
 
-#define SMALL_BUDGET   (64u << 10)
-#define HISTORY_BUDGET (4u << 20) /* of METRICS_SAMPLES_MAX with all their interfaces */
-#define PEERS_BUDGET   (1u << 20) /* of METRICS_PEERS_MAX */
+#define SMALL_BUDGET (64u << 10)
+#define LIST_BUDGET  (1u << 20) /* of the longest list of peers, buckets or sessions */
 
 const struct metrics_sample metrics_sample_unknown = {
 	.age_us = METRICS_UNKNOWN,
@@ -21,6 +20,13 @@ const struct metrics_sample metrics_sample_unknown = {
 		     .tx_bytes = METRICS_UNKNOWN,
 		     .rx_bytes_per_s = METRICS_UNKNOWN,
 		     .tx_bytes_per_s = METRICS_UNKNOWN},
+};
+
+const struct metrics_quality metrics_quality_unknown = {
+	.score = METRICS_UNKNOWN_SCORE,
+	.latency = METRICS_UNKNOWN_SCORE,
+	.loss = METRICS_UNKNOWN_SCORE,
+	.jitter = METRICS_UNKNOWN_SCORE,
 };
 
 static const uint8_t zero_key[DATAPLANE_KEY_SIZE];
@@ -43,14 +49,42 @@ static bool permille_is_possible(uint32_t permille)
 	return permille <= 1000 || permille == METRICS_UNKNOWN_PERMILLE;
 }
 
+static bool score_is_possible(uint32_t score)
+{
+	return score <= 100 || score == METRICS_UNKNOWN_SCORE;
+}
+
 /* ---- wishes */
+
+ssize_t metrics_key_encode(const struct metrics_key *key, uint8_t **bytes)
+{
+	Lanrage__Metrics__Key message = LANRAGE__METRICS__KEY__INIT;
+
+	message.public_key = pb_view(key->public_key, sizeof(key->public_key));
+	return pb_pack(&message.base, bytes);
+}
+
+int metrics_key_decode(struct metrics_key *key, const uint8_t *bytes, size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Metrics__Key *message =
+		pb_unpack(&memory, SMALL_BUDGET, &lanrage__metrics__key__descriptor, bytes, length);
+	bool good;
+
+	memset(key, 0, sizeof(*key));
+	good = message && pb_take(&message->public_key, key->public_key, sizeof(key->public_key));
+	pb_free(&memory);
+	return good ? 0 : -EBADMSG;
+}
 
 ssize_t metrics_wish_encode(const struct metrics_wish *wish, uint8_t **bytes)
 {
 	Lanrage__Metrics__Wish message = LANRAGE__METRICS__WISH__INIT;
 
 	message.public_key = optional_key_view(wish->public_key);
-	message.seconds = wish->seconds;
+	message.from_s = wish->from_s;
+	message.to_s = wish->to_s;
+	message.points = wish->points;
 	return pb_pack(&message.base, bytes);
 }
 
@@ -63,9 +97,13 @@ int metrics_wish_decode(struct metrics_wish *wish, const uint8_t *bytes, size_t 
 
 	memset(wish, 0, sizeof(*wish));
 	good = message && take_optional_key(&message->public_key, wish->public_key) &&
-	       message->seconds <= METRICS_HISTORY_S;
-	if (good)
-		wish->seconds = message->seconds;
+	       message->from_s <= message->to_s && message->points >= METRICS_POINTS_MIN &&
+	       message->points <= METRICS_POINTS_MAX;
+	if (good) {
+		wish->from_s = message->from_s;
+		wish->to_s = message->to_s;
+		wish->points = message->points;
+	}
 	pb_free(&memory);
 	return good ? 0 : -EBADMSG;
 }
@@ -149,21 +187,49 @@ int metrics_system_decode(struct metrics_system *system, const uint8_t *bytes, s
 	return good ? 0 : -EBADMSG;
 }
 
-/* At most 64 bytes an interface: the fullest history is 750 KB and fits into a body. */
-ssize_t metrics_system_history_encode(const struct metrics_system_history *history, uint8_t **bytes)
+static void system_bucket_view(const struct metrics_system_bucket *bucket,
+			       Lanrage__Metrics__SystemBucket *message)
+{
+	lanrage__metrics__system_bucket__init(message);
+	message->at_s = bucket->at_s;
+	message->seconds = bucket->seconds;
+	message->cpu_permille = bucket->cpu_permille;
+	message->memory_total = bucket->memory_total;
+	message->memory_available = bucket->memory_available;
+	message->rx_bytes_per_s = bucket->rx_bytes_per_s;
+	message->tx_bytes_per_s = bucket->tx_bytes_per_s;
+}
+
+static bool take_system_bucket(const Lanrage__Metrics__SystemBucket *message,
+			       struct metrics_system_bucket *bucket)
+{
+	bucket->at_s = message->at_s;
+	bucket->seconds = message->seconds;
+	bucket->cpu_permille = message->cpu_permille;
+	bucket->memory_total = message->memory_total;
+	bucket->memory_available = message->memory_available;
+	bucket->rx_bytes_per_s = message->rx_bytes_per_s;
+	bucket->tx_bytes_per_s = message->tx_bytes_per_s;
+	return permille_is_possible(message->cpu_permille);
+}
+
+ssize_t metrics_system_history_encode(const struct metrics_system_history *system_history,
+				      uint8_t **bytes)
 {
 	Lanrage__Metrics__SystemHistory message = LANRAGE__METRICS__SYSTEM_HISTORY__INIT;
-	struct system_message *items = calloc(history->n_samples + 1, sizeof(*items));
-	Lanrage__Metrics__System **list = calloc(history->n_samples + 1, sizeof(*list));
+	Lanrage__Metrics__SystemBucket *items =
+		calloc(system_history->n_buckets + 1, sizeof(*items));
+	Lanrage__Metrics__SystemBucket **list =
+		calloc(system_history->n_buckets + 1, sizeof(*list));
 	ssize_t n = -ENOMEM;
 
 	if (items && list) {
-		for (size_t i = 0; i < history->n_samples; i++) {
-			system_view(&history->samples[i], &items[i]);
-			list[i] = &items[i].system;
+		for (size_t i = 0; i < system_history->n_buckets; i++) {
+			system_bucket_view(&system_history->buckets[i], &items[i]);
+			list[i] = &items[i];
 		}
-		message.n_samples = history->n_samples;
-		message.samples = list;
+		message.n_buckets = system_history->n_buckets;
+		message.buckets = list;
 		n = pb_pack(&message.base, bytes);
 	}
 	free(items);
@@ -172,40 +238,40 @@ ssize_t metrics_system_history_encode(const struct metrics_system_history *histo
 }
 
 static bool take_system_history(const Lanrage__Metrics__SystemHistory *message,
-				struct metrics_system_history *history)
+				struct metrics_system_history *system_history)
 {
-	if (message->n_samples > METRICS_SAMPLES_MAX)
+	if (message->n_buckets > METRICS_POINTS_MAX)
 		return false;
-	history->samples = calloc(message->n_samples + 1, sizeof(*history->samples));
-	if (!history->samples)
+	system_history->buckets = calloc(message->n_buckets + 1, sizeof(*system_history->buckets));
+	if (!system_history->buckets)
 		return false;
-	for (size_t i = 0; i < message->n_samples; i++)
-		if (!take_system(message->samples[i], &history->samples[history->n_samples++]))
+	for (size_t i = 0; i < message->n_buckets; i++)
+		if (!take_system_bucket(message->buckets[i],
+					&system_history->buckets[system_history->n_buckets++]))
 			return false;
 	return true;
 }
 
-int metrics_system_history_decode(struct metrics_system_history *history, const uint8_t *bytes,
-				  size_t length)
+int metrics_system_history_decode(struct metrics_system_history *system_history,
+				  const uint8_t *bytes, size_t length)
 {
 	struct pb_memory memory;
-	const Lanrage__Metrics__SystemHistory *message =
-		pb_unpack(&memory, HISTORY_BUDGET, &lanrage__metrics__system_history__descriptor,
-			  bytes, length);
+	const Lanrage__Metrics__SystemHistory *message = pb_unpack(
+		&memory, LIST_BUDGET, &lanrage__metrics__system_history__descriptor, bytes, length);
 	bool good;
 
-	memset(history, 0, sizeof(*history));
-	good = message && take_system_history(message, history);
+	memset(system_history, 0, sizeof(*system_history));
+	good = message && take_system_history(message, system_history);
 	pb_free(&memory);
 	if (!good)
-		metrics_system_history_clear(history);
+		metrics_system_history_clear(system_history);
 	return good ? 0 : -EBADMSG;
 }
 
-void metrics_system_history_clear(struct metrics_system_history *history)
+void metrics_system_history_clear(struct metrics_system_history *system_history)
 {
-	free(history->samples);
-	memset(history, 0, sizeof(*history));
+	free(system_history->buckets);
+	memset(system_history, 0, sizeof(*system_history));
 }
 
 /* ---- samples and peers */
@@ -264,9 +330,33 @@ static bool take_sample(const Lanrage__Metrics__Sample *message, struct metrics_
 	return take_measures(message->measures, &sample->measures);
 }
 
+static void quality_view(const struct metrics_quality *quality, Lanrage__Metrics__Quality *message)
+{
+	lanrage__metrics__quality__init(message);
+	message->score = quality->score;
+	message->latency = quality->latency;
+	message->loss = quality->loss;
+	message->jitter = quality->jitter;
+	message->trend = quality->trend;
+}
+
+static bool take_quality(const Lanrage__Metrics__Quality *message, struct metrics_quality *quality)
+{
+	if (!message || message->trend >= METRICS_TRENDS)
+		return false;
+	quality->score = message->score;
+	quality->latency = message->latency;
+	quality->loss = message->loss;
+	quality->jitter = message->jitter;
+	quality->trend = (enum metrics_trend)message->trend;
+	return score_is_possible(message->score) && score_is_possible(message->latency) &&
+	       score_is_possible(message->loss) && score_is_possible(message->jitter);
+}
+
 struct peer_message {
 	Lanrage__Metrics__Peer peer;
 	struct sample_message now;
+	Lanrage__Metrics__Quality quality;
 };
 
 static void peer_view(const struct metrics_peer *peer, struct peer_message *message)
@@ -275,13 +365,16 @@ static void peer_view(const struct metrics_peer *peer, struct peer_message *mess
 	sample_view(&peer->now, &message->now);
 	message->peer.public_key = pb_view(peer->public_key, sizeof(peer->public_key));
 	message->peer.now = &message->now.sample;
+	quality_view(&peer->quality, &message->quality);
+	message->peer.quality = &message->quality;
 }
 
 static bool take_peer(const Lanrage__Metrics__Peer *message, struct metrics_peer *peer)
 {
 	return message &&
 	       pb_take(&message->public_key, peer->public_key, sizeof(peer->public_key)) &&
-	       take_sample(message->now, &peer->now);
+	       take_sample(message->now, &peer->now) &&
+	       take_quality(message->quality, &peer->quality);
 }
 
 ssize_t metrics_peers_encode(const struct metrics_peers *peers, uint8_t **bytes)
@@ -298,6 +391,7 @@ ssize_t metrics_peers_encode(const struct metrics_peers *peers, uint8_t **bytes)
 		}
 		message.n_peers = peers->n_peers;
 		message.peers = list;
+		message.sessions_running = peers->sessions_running;
 		n = pb_pack(&message.base, bytes);
 	}
 	free(items);
@@ -309,6 +403,7 @@ static bool take_peers(const Lanrage__Metrics__Peers *message, struct metrics_pe
 {
 	if (message->n_peers > METRICS_PEERS_MAX)
 		return false;
+	peers->sessions_running = message->sessions_running;
 	peers->peers = calloc(message->n_peers + 1, sizeof(*peers->peers));
 	if (!peers->peers)
 		return false;
@@ -322,7 +417,7 @@ int metrics_peers_decode(struct metrics_peers *peers, const uint8_t *bytes, size
 {
 	struct pb_memory memory;
 	const Lanrage__Metrics__Peers *message = pb_unpack(
-		&memory, PEERS_BUDGET, &lanrage__metrics__peers__descriptor, bytes, length);
+		&memory, LIST_BUDGET, &lanrage__metrics__peers__descriptor, bytes, length);
 	bool good;
 
 	memset(peers, 0, sizeof(*peers));
@@ -386,80 +481,158 @@ static bool take_path(const Lanrage__Metrics__Path *message, struct metrics_path
 	       take_measures(message->measures, &path->measures);
 }
 
-struct peer_history_message {
-	Lanrage__Metrics__PeerHistory history;
+struct peer_detail_message {
+	Lanrage__Metrics__PeerDetail detail;
 	struct peer_message peer;
 	struct path_message paths[METRICS_PATHS_MAX];
 	Lanrage__Metrics__Path *path_list[METRICS_PATHS_MAX];
-	struct sample_message samples[METRICS_SAMPLES_MAX];
-	Lanrage__Metrics__Sample *sample_list[METRICS_SAMPLES_MAX];
 };
 
-ssize_t metrics_peer_history_encode(const struct metrics_peer_history *history, uint8_t **bytes)
+ssize_t metrics_peer_detail_encode(const struct metrics_peer_detail *detail, uint8_t **bytes)
 {
-	struct peer_history_message *message = malloc(sizeof(*message));
-	ssize_t n;
+	struct peer_detail_message message;
 
-	if (!message)
-		return -ENOMEM;
-	lanrage__metrics__peer_history__init(&message->history);
-	peer_view(&history->peer, &message->peer);
-	message->history.peer = &message->peer.peer;
-	for (size_t i = 0; i < history->n_paths; i++) {
-		path_view(&history->paths[i], &message->paths[i]);
-		message->path_list[i] = &message->paths[i].path;
+	lanrage__metrics__peer_detail__init(&message.detail);
+	peer_view(&detail->peer, &message.peer);
+	message.detail.peer = &message.peer.peer;
+	for (size_t i = 0; i < detail->n_paths; i++) {
+		path_view(&detail->paths[i], &message.paths[i]);
+		message.path_list[i] = &message.paths[i].path;
 	}
-	message->history.n_paths = history->n_paths;
-	message->history.paths = message->path_list;
-	for (size_t i = 0; i < history->n_samples; i++) {
-		sample_view(&history->samples[i], &message->samples[i]);
-		message->sample_list[i] = &message->samples[i].sample;
-	}
-	message->history.n_samples = history->n_samples;
-	message->history.samples = message->sample_list;
-	n = pb_pack(&message->history.base, bytes);
-	free(message);
-	return n;
+	message.detail.n_paths = detail->n_paths;
+	message.detail.paths = message.path_list;
+	return pb_pack(&message.detail.base, bytes);
 }
 
-static bool take_peer_history(const Lanrage__Metrics__PeerHistory *message,
-			      struct metrics_peer_history *history)
+static bool take_peer_detail(const Lanrage__Metrics__PeerDetail *message,
+			     struct metrics_peer_detail *detail)
 {
-	if (!take_peer(message->peer, &history->peer) || message->n_paths > METRICS_PATHS_MAX ||
-	    message->n_samples > METRICS_SAMPLES_MAX)
+	if (!take_peer(message->peer, &detail->peer) || message->n_paths > METRICS_PATHS_MAX)
 		return false;
-	history->paths = calloc(message->n_paths + 1, sizeof(*history->paths));
-	history->samples = calloc(message->n_samples + 1, sizeof(*history->samples));
-	if (!history->paths || !history->samples)
+	detail->paths = calloc(message->n_paths + 1, sizeof(*detail->paths));
+	if (!detail->paths)
 		return false;
 	for (size_t i = 0; i < message->n_paths; i++)
-		if (!take_path(message->paths[i], &history->paths[history->n_paths++]))
-			return false;
-	for (size_t i = 0; i < message->n_samples; i++)
-		if (!take_sample(message->samples[i], &history->samples[history->n_samples++]))
+		if (!take_path(message->paths[i], &detail->paths[detail->n_paths++]))
 			return false;
 	return true;
 }
 
-int metrics_peer_history_decode(struct metrics_peer_history *history, const uint8_t *bytes,
+int metrics_peer_detail_decode(struct metrics_peer_detail *detail, const uint8_t *bytes,
+			       size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Metrics__PeerDetail *message = pb_unpack(
+		&memory, LIST_BUDGET, &lanrage__metrics__peer_detail__descriptor, bytes, length);
+	bool good;
+
+	memset(detail, 0, sizeof(*detail));
+	good = message && take_peer_detail(message, detail);
+	pb_free(&memory);
+	if (!good)
+		metrics_peer_detail_clear(detail);
+	return good ? 0 : -EBADMSG;
+}
+
+void metrics_peer_detail_clear(struct metrics_peer_detail *detail)
+{
+	free(detail->paths);
+	memset(detail, 0, sizeof(*detail));
+}
+
+/* ---- a peer's history */
+
+static void bucket_view(const struct metrics_bucket *bucket, Lanrage__Metrics__Bucket *message)
+{
+	lanrage__metrics__bucket__init(message);
+	message->at_s = bucket->at_s;
+	message->seconds = bucket->seconds;
+	message->state = bucket->state;
+	message->path = bucket->path;
+	message->rtt_us = bucket->rtt_us;
+	message->rtt_min_us = bucket->rtt_min_us;
+	message->rtt_max_us = bucket->rtt_max_us;
+	message->jitter_us = bucket->jitter_us;
+	message->loss_permille = bucket->loss_permille;
+	message->rx_bytes_per_s = bucket->rx_bytes_per_s;
+	message->tx_bytes_per_s = bucket->tx_bytes_per_s;
+	message->quality = bucket->quality;
+}
+
+static bool take_bucket(const Lanrage__Metrics__Bucket *message, struct metrics_bucket *bucket)
+{
+	if (message->state >= METRICS_PEER_STATES || message->path >= METRICS_PATH_KINDS)
+		return false;
+	bucket->at_s = message->at_s;
+	bucket->seconds = message->seconds;
+	bucket->state = (enum metrics_peer_state)message->state;
+	bucket->path = (enum metrics_peer_path)message->path;
+	bucket->rtt_us = message->rtt_us;
+	bucket->rtt_min_us = message->rtt_min_us;
+	bucket->rtt_max_us = message->rtt_max_us;
+	bucket->jitter_us = message->jitter_us;
+	bucket->loss_permille = message->loss_permille;
+	bucket->rx_bytes_per_s = message->rx_bytes_per_s;
+	bucket->tx_bytes_per_s = message->tx_bytes_per_s;
+	bucket->quality = message->quality;
+	return permille_is_possible(message->loss_permille) && score_is_possible(message->quality);
+}
+
+ssize_t metrics_peer_history_encode(const struct metrics_peer_history *peer_history,
+				    uint8_t **bytes)
+{
+	Lanrage__Metrics__PeerHistory message = LANRAGE__METRICS__PEER_HISTORY__INIT;
+	Lanrage__Metrics__Bucket *items = calloc(peer_history->n_buckets + 1, sizeof(*items));
+	Lanrage__Metrics__Bucket **list = calloc(peer_history->n_buckets + 1, sizeof(*list));
+	ssize_t n = -ENOMEM;
+
+	if (items && list) {
+		for (size_t i = 0; i < peer_history->n_buckets; i++) {
+			bucket_view(&peer_history->buckets[i], &items[i]);
+			list[i] = &items[i];
+		}
+		message.n_buckets = peer_history->n_buckets;
+		message.buckets = list;
+		n = pb_pack(&message.base, bytes);
+	}
+	free(items);
+	free(list);
+	return n;
+}
+
+static bool take_peer_history(const Lanrage__Metrics__PeerHistory *message,
+			      struct metrics_peer_history *peer_history)
+{
+	if (message->n_buckets > METRICS_POINTS_MAX)
+		return false;
+	peer_history->buckets = calloc(message->n_buckets + 1, sizeof(*peer_history->buckets));
+	if (!peer_history->buckets)
+		return false;
+	for (size_t i = 0; i < message->n_buckets; i++)
+		if (!take_bucket(message->buckets[i],
+				 &peer_history->buckets[peer_history->n_buckets++]))
+			return false;
+	return true;
+}
+
+int metrics_peer_history_decode(struct metrics_peer_history *peer_history, const uint8_t *bytes,
 				size_t length)
 {
 	struct pb_memory memory;
 	const Lanrage__Metrics__PeerHistory *message = pb_unpack(
-		&memory, PEERS_BUDGET, &lanrage__metrics__peer_history__descriptor, bytes, length);
+		&memory, LIST_BUDGET, &lanrage__metrics__peer_history__descriptor, bytes, length);
 	bool good;
 
-	memset(history, 0, sizeof(*history));
-	good = message && take_peer_history(message, history);
+	memset(peer_history, 0, sizeof(*peer_history));
+	good = message && take_peer_history(message, peer_history);
 	pb_free(&memory);
 	if (!good)
-		metrics_peer_history_clear(history);
+		metrics_peer_history_clear(peer_history);
 	return good ? 0 : -EBADMSG;
 }
 
-void metrics_peer_history_clear(struct metrics_peer_history *history)
+void metrics_peer_history_clear(struct metrics_peer_history *peer_history)
 {
-	free(history->paths);
-	free(history->samples);
-	memset(history, 0, sizeof(*history));
+	free(peer_history->buckets);
+	memset(peer_history, 0, sizeof(*peer_history));
 }

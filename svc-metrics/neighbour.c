@@ -59,13 +59,12 @@ void neighbour_ask(struct neighbour *neighbour)
 		    on_state, neighbour);
 }
 
-/* Of all that happens there only a new process matters here. */
+/* Of all that happens there a new process matters, and where nobody was there, the first peer. */
 static void on_event(void *data, uint32_t type, bool resync, const uint8_t *body, size_t length)
 {
-	(void)type;
 	(void)body;
 	(void)length;
-	if (resync)
+	if (resync || type == DATAPLANE_EVENT_PEER)
 		neighbour_ask(data);
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
+#include "svc-metrics/quality.h"
 #include "svc-metrics/rate.h"
 
 /* ---- the list */
@@ -32,7 +34,7 @@ static bool is_at(const struct peers *peers, size_t place, const uint8_t key[DAT
 
 static void free_entry(struct peers_entry *entry)
 {
-	series_deinit(&entry->history);
+	series_deinit(&entry->recent);
 	free(entry->paths);
 	free(entry);
 }
@@ -45,9 +47,16 @@ static void remove_at(struct peers *peers, size_t place)
 		(peers->n - place) * sizeof(struct peers_entry *));
 }
 
-static const struct metrics_sample *last_of(const struct peers_entry *entry)
+static int add_sample(struct peers_entry *entry, const struct metrics_sample *sample,
+		      uint64_t now_us)
 {
-	return series_last(&entry->history);
+	int r = series_add(&entry->recent, sample, now_us);
+
+	if (r < 0)
+		return r;
+	entry->now = *sample;
+	entry->now_us = now_us;
+	return 0;
 }
 
 /* Removes whoever has been gone the longest; false where all are there. */
@@ -56,7 +65,7 @@ static bool make_room(struct peers *peers)
 	size_t oldest = peers->n;
 
 	for (size_t i = 0; i < peers->n; i++) {
-		if (last_of(peers->list[i])->state == METRICS_PEER_GONE &&
+		if (peers->list[i]->now.state == METRICS_PEER_GONE &&
 		    (oldest == peers->n || peers->list[i]->seen_us < peers->list[oldest]->seen_us))
 			oldest = i;
 	}
@@ -94,8 +103,8 @@ static struct peers_entry *insert(struct peers *peers, const struct dataplane_pe
 	if (!entry)
 		return NULL;
 	memcpy(entry->public_key, peer->public_key, sizeof(entry->public_key));
-	series_init(&entry->history, sizeof(struct metrics_sample));
-	if (series_add(&entry->history, sample, now_us) < 0) {
+	series_init(&entry->recent, sizeof(struct metrics_sample));
+	if (add_sample(entry, sample, now_us) < 0) {
 		free_entry(entry);
 		return NULL;
 	}
@@ -217,12 +226,11 @@ static int take_paths(struct peers_entry *entry, const struct dataplane_peer *pe
 static int take_known(struct peers_entry *entry, const struct dataplane_peer *peer,
 		      struct metrics_sample *sample, bool same_process, uint64_t now_us)
 {
-	const struct metrics_sample *before = last_of(entry);
 	uint64_t elapsed_us = same_process ? now_us - entry->seen_us : 0;
 	int r;
 
-	set_rates(&sample->measures, &before->measures, elapsed_us);
-	r = series_add(&entry->history, sample, now_us);
+	set_rates(&sample->measures, &entry->now.measures, elapsed_us);
+	r = add_sample(entry, sample, now_us);
 	return r < 0 ? r : take_paths(entry, peer, elapsed_us);
 }
 
@@ -256,14 +264,14 @@ static int mark(struct peers_entry *entry, enum metrics_peer_state state, uint64
 
 	sample.state = state;
 	drop_paths(entry);
-	return last_of(entry)->state == state ? 0 : series_add(&entry->history, &sample, now_us);
+	return entry->now.state == state ? 0 : add_sample(entry, &sample, now_us);
 }
 
 static void forget_old(struct peers *peers, uint64_t now_us)
 {
 	for (size_t i = peers->n; i-- > 0;) {
-		series_expire(&peers->list[i]->history, now_us);
-		if (peers->list[i]->history.n == 0)
+		series_expire(&peers->list[i]->recent, now_us);
+		if (now_us > peers->list[i]->now_us + METRICS_GONE_S * CLOCK_SECOND)
 			remove_at(peers, i);
 	}
 }
@@ -275,6 +283,7 @@ int peers_take(struct peers *peers, const struct dataplane_state *state, uint64_
 
 	peers->instance = state->instance;
 	peers->left_out = 0;
+	peers->present = state->n_peers;
 	for (size_t i = 0; i < state->n_peers; i++) {
 		int r = take_peer(peers, &state->peers[i], same_process, now_us);
 
@@ -314,19 +323,16 @@ void peers_deinit(struct peers *peers)
 
 /* ---- answers */
 
-static struct metrics_sample aged(const struct series *history, size_t i, uint64_t now_us)
-{
-	struct metrics_sample sample;
-
-	memcpy(&sample, series_sample(history, i), sizeof(sample));
-	sample.age_us = now_us - series_time_us(history, i);
-	return sample;
-}
-
 static void fill_peer(struct metrics_peer *out, const struct peers_entry *entry, uint64_t now_us)
 {
+	const struct metrics_measures *measures = &entry->now.measures;
+
 	memcpy(out->public_key, entry->public_key, sizeof(out->public_key));
-	out->now = aged(&entry->history, entry->history.n - 1, now_us);
+	out->now = entry->now;
+	out->now.age_us = now_us - entry->now_us;
+	out->quality = quality_of(measures->rtt_us, measures->loss_permille, measures->jitter_us);
+	if (entry->now.state == METRICS_PEER_CONNECTED)
+		out->quality.trend = quality_trend(&entry->recent, now_us);
 }
 
 int peers_list(const struct peers *peers, uint64_t now_us, struct metrics_peers *list)
@@ -339,33 +345,27 @@ int peers_list(const struct peers *peers, uint64_t now_us, struct metrics_peers 
 	return 0;
 }
 
-static int fill_history(struct metrics_peer_history *out, const struct peers_entry *entry,
-			uint64_t now_us, uint64_t age_us)
+const struct peers_entry *peers_find(const struct peers *peers,
+				     const uint8_t key[DATAPLANE_KEY_SIZE])
 {
-	size_t first = series_since(&entry->history, now_us, age_us);
+	size_t place = place_of(peers, key);
 
-	out->paths = calloc(entry->n_paths + 1, sizeof(*out->paths));
-	out->samples = calloc(entry->history.n - first + 1, sizeof(*out->samples));
-	if (!out->paths || !out->samples)
-		return -ENOMEM;
-	fill_peer(&out->peer, entry, now_us);
-	for (; out->n_paths < entry->n_paths; out->n_paths++)
-		out->paths[out->n_paths] = entry->paths[out->n_paths];
-	for (size_t i = first; i < entry->history.n; i++)
-		out->samples[out->n_samples++] = aged(&entry->history, i, now_us);
-	return 0;
+	return is_at(peers, place, key) ? peers->list[place] : NULL;
 }
 
-int peers_get(const struct peers *peers, const struct metrics_wish *wish, uint64_t now_us,
-	      struct metrics_peer_history *history)
+int peers_get(const struct peers *peers, const uint8_t key[DATAPLANE_KEY_SIZE], uint64_t now_us,
+	      struct metrics_peer_detail *detail)
 {
-	size_t place = place_of(peers, wish->public_key);
-	int r = -ENOENT;
+	const struct peers_entry *entry = peers_find(peers, key);
 
-	memset(history, 0, sizeof(*history));
-	if (is_at(peers, place, wish->public_key))
-		r = fill_history(history, peers->list[place], now_us, wish->seconds * CLOCK_SECOND);
-	if (r < 0)
-		metrics_peer_history_clear(history);
-	return r;
+	memset(detail, 0, sizeof(*detail));
+	if (!entry)
+		return -ENOENT;
+	detail->paths = calloc(entry->n_paths + 1, sizeof(*detail->paths));
+	if (!detail->paths)
+		return -ENOMEM;
+	fill_peer(&detail->peer, entry, now_us);
+	for (; detail->n_paths < entry->n_paths; detail->n_paths++)
+		detail->paths[detail->n_paths] = entry->paths[detail->n_paths];
+	return 0;
 }

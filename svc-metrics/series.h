@@ -1,4 +1,4 @@
-/* series.h - the last hour of samples of one thing, oldest first. Pure.
+/* series.h - the last five minutes of samples of one thing, oldest first. Pure.
  *
  * Each sample has the monotonic time it was taken at, so that the order holds whatever the wall
  * clock does. There are SERIES_MAX samples at most and none older than SERIES_AGE_US; memory grows
@@ -13,8 +13,8 @@
 #include "common/clock.h"
 #include "svc-metrics/codec.h"
 
-#define SERIES_MAX    METRICS_SAMPLES_MAX
-#define SERIES_AGE_US (METRICS_HISTORY_S * CLOCK_SECOND)
+#define SERIES_MAX    METRICS_RECENT_S
+#define SERIES_AGE_US (METRICS_RECENT_S * CLOCK_SECOND)
 
 struct series {
 	size_t sample_size;
@@ -30,7 +30,7 @@ void series_deinit(struct series *series);
 /* Copies one more sample in; what is too old or too much goes. -ENOMEM; -ESTALE where now_us is not
  * later than the last: then nothing is changed. */
 int series_add(struct series *series, const void *sample, uint64_t now_us);
-/* Drops what is older than an hour. */
+/* Drops what is older than that. */
 void series_expire(struct series *series, uint64_t now_us);
 
 /* i < n; 0 is the oldest. The sample is borrowed until the next series_add(). */

@@ -6,7 +6,7 @@
 #include "svc-api/cli/table.h"
 
 /* Names are others' choice; with two blanks between columns this makes 80 at most. */
-static const size_t peer_least[] = {10, 10, 0, 0, 0, 0, 0};
+static const size_t peer_least[] = {10, 0, 0, 0, 0, 0, 0};
 #define ANSWERS	     3
 #define PEER_COLUMNS (sizeof(peer_least) / sizeof(peer_least[0]))
 
@@ -27,21 +27,28 @@ static char *rate_at(const json_t *object, const char *key, char text[32])
 	return text;
 }
 
-static void print_traffic(const json_t *interfaces)
+/* A peer that has left has no name. */
+static const char *name_of(const json_t *object)
 {
-	static const char *const title[] = {"INTERFACE", "IN", "OUT"};
+	return *text_at(object, "name") ? text_at(object, "name") : text_at(object, "key");
+}
+
+static void print_traffic(const json_t *list, const char *kind)
+{
+	static const size_t least[] = {12, 0, 0};
+	const char *const title[] = {kind, "IN", "OUT"};
 	struct table table;
 	size_t i;
-	json_t *interface;
+	json_t *object;
 
 	table_init(&table, 3);
+	table.least = least;
 	table_add_title(&table, title);
-	json_array_foreach(interfaces, i, interface)
+	json_array_foreach(list, i, object)
 	{
 		char in[32], out[32];
-		const char *cells[] = {text_at(interface, "name"),
-				       rate_at(interface, "rx_bytes_per_s", in),
-				       rate_at(interface, "tx_bytes_per_s", out)};
+		const char *cells[] = {name_of(object), rate_at(object, "rx_bytes_per_s", in),
+				       rate_at(object, "tx_bytes_per_s", out)};
 
 		table_add(&table, cells);
 	}
@@ -58,17 +65,28 @@ static const char *path_words(const json_t *peer)
 	return strcmp(state, "connected") == 0 ? text_at(peer, "path") : state;
 }
 
+/* `89 excellent`, or "-". Returns text. */
+static char *quality_words(const json_t *peer, char text[32])
+{
+	const json_t *quality = json_object_get(peer, "quality");
+
+	(void)snprintf(text, 32, "-");
+	if (json_is_integer(quality))
+		(void)snprintf(text, 32, "%d %.16s", (int)json_integer_value(quality),
+			       text_at(peer, "grade"));
+	return text;
+}
+
 static void add_peer(struct table *table, const json_t *peer)
 {
-	char rtt[32], jitter[32], loss[32], in[32], out[32];
-	const char *cells[PEER_COLUMNS] = {*text_at(peer, "name") ? text_at(peer, "name")
-								  : text_at(peer, "key"),
+	char rtt[32], jitter[32], loss[32], quality[32];
+	const char *cells[PEER_COLUMNS] = {name_of(peer),
 					   path_words(peer),
 					   measure_at(peer, "rtt_ms", "ms", rtt),
 					   measure_at(peer, "jitter_ms", "ms", jitter),
 					   measure_at(peer, "loss_pct", "%", loss),
-					   rate_at(peer, "rx_bytes_per_s", in),
-					   rate_at(peer, "tx_bytes_per_s", out)};
+					   quality_words(peer, quality),
+					   text_at(peer, "trend")};
 
 	table_add(table, cells);
 	table_paint(table, 1, terminal_paint_of(cells[1]));
@@ -76,8 +94,8 @@ static void add_peer(struct table *table, const json_t *peer)
 
 static void print_peers(const json_t *peers)
 {
-	static const char *const title[PEER_COLUMNS] = {"PEER", "PATH", "PING", "JITTER",
-							"LOSS", "IN",	"OUT"};
+	static const char *const title[PEER_COLUMNS] = {"PEER", "PATH",	   "PING", "JITTER",
+							"LOSS", "QUALITY", "TREND"};
 	struct table table;
 	size_t i;
 	json_t *peer;
@@ -116,7 +134,7 @@ static void print_system(const json_t *system, const json_t *lan)
 	say_field("processor", "%s", measure_at(system, "cpu_pct", "%", cpu));
 	say_field("memory", "%.0f MiB of %.0f MiB free", available / mib, total / mib);
 	print_lan(lan);
-	print_traffic(json_object_get(system, "interfaces"));
+	print_traffic(json_object_get(system, "interfaces"), "INTERFACE");
 }
 
 static void print(const struct invocation *invocation, json_t *system, json_t *lan, json_t *peers)
@@ -128,8 +146,10 @@ static void print(const struct invocation *invocation, json_t *system, json_t *l
 		return;
 	}
 	print_system(system, lan);
-	if (json_array_size(peers) > 0)
-		print_peers(peers);
+	if (json_array_size(peers) == 0)
+		return;
+	print_traffic(peers, "PEER");
+	print_peers(peers);
 }
 
 int command_metrics(const struct invocation *invocation)

@@ -6,9 +6,24 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "svc-api/range.h"
 #include "svc-api/routes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+
+static void parse_range(const struct target *target)
+{
+	struct error error = {0};
+	struct metrics_wish wish;
+
+	if (range_take(target, 1769860800, &wish, &error) == 0) {
+		if (wish.from_s > wish.to_s || wish.points < METRICS_POINTS_MIN ||
+		    wish.points > METRICS_POINTS_MAX)
+			abort();
+	} else if (!*error.text) {
+		abort();
+	}
+}
 
 static void parse_target(const char *line)
 {
@@ -27,6 +42,7 @@ static void parse_target(const char *line)
 	for (size_t i = 0; i < target.n_segments; i++)
 		if (!text_is_clean(target.segments[i]))
 			abort();
+	parse_range(&target);
 	if (routes_find(routes, "GET", &target, &route, &parameter, allow) == ROUTES_FOUND)
 		(void)routes_unknown_parameter(route, &target);
 }

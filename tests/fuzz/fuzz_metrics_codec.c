@@ -6,17 +6,20 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
-static void clear_wish(struct metrics_wish *wish)
-{
-	(void)wish;
-}
+#define CLEAR_NOTHING(kind)                                              \
+	static void metrics_##kind##_clear(struct metrics_##kind *value) \
+	{                                                                \
+		(void)value;                                             \
+	}
 
-static void clear_system(struct metrics_system *system)
-{
-	(void)system;
-}
+CLEAR_NOTHING(wish)
+CLEAR_NOTHING(system)
+CLEAR_NOTHING(key)
+CLEAR_NOTHING(game)
+CLEAR_NOTHING(id)
+CLEAR_NOTHING(page)
 
-#define TRY(kind, clear)                                                              \
+#define TRY(kind)                                                                     \
 	static void try_##kind(const uint8_t *bytes, size_t length)                   \
 	{                                                                             \
 		static struct metrics_##kind value, again;                            \
@@ -29,26 +32,32 @@ static void clear_system(struct metrics_system *system)
 		if (n < 0 || metrics_##kind##_decode(&again, encoded, (size_t)n) < 0) \
 			abort();                                                      \
 		free(encoded);                                                        \
-		clear(&value);                                                        \
-		clear(&again);                                                        \
+		metrics_##kind##_clear(&value);                                       \
+		metrics_##kind##_clear(&again);                                       \
 	}
 
-TRY(wish, clear_wish)
-TRY(system, clear_system)
-TRY(system_history, metrics_system_history_clear)
-TRY(peers, metrics_peers_clear)
-TRY(peer_history, metrics_peer_history_clear)
+TRY(wish)
+TRY(system)
+TRY(system_history)
+TRY(peers)
+TRY(peer_history)
+TRY(peer_detail)
+TRY(key)
+TRY(game)
+TRY(id)
+TRY(page)
+TRY(session)
+TRY(sessions)
+
+static void (*const tries[])(const uint8_t *bytes, size_t length) = {
+	try_wish,	 try_system,   try_system_history, try_peers, try_peer_history,
+	try_peer_detail, try_key,      try_game,	   try_id,    try_page,
+	try_session,	 try_sessions,
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
-	if (length == 0)
-		return 0;
-	switch (bytes[0] % 5) {
-	case 0: try_wish(bytes + 1, length - 1); break;
-	case 1: try_system(bytes + 1, length - 1); break;
-	case 2: try_system_history(bytes + 1, length - 1); break;
-	case 3: try_peers(bytes + 1, length - 1); break;
-	default: try_peer_history(bytes + 1, length - 1); break;
-	}
+	if (length > 0)
+		tries[bytes[0] % (sizeof(tries) / sizeof(tries[0]))](bytes + 1, length - 1);
 	return 0;
 }

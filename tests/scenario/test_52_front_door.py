@@ -129,6 +129,17 @@ def test_guessing_is_answered_with_patience(door):
     wait_until(lambda: guess(1) == 401, 10, "it has calmed down")
 
 
+def test_the_scrape_token_reads_the_metrics_text_only(door):
+    scraper = {"Authorization": f"Bearer {door.scrape_token}"}
+    for headers, status in ((scraper, 200), (door.bearer, 200), ({}, 401)):
+        assert door.status_of("GET", "/metrics", headers) == status
+    _, headers, body = door.request("GET", "/metrics", scraper)
+    assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert b'lanrage_up{service="control"} 1\n' in body
+    for method, path in (("GET", "/api/v1/status"), ("POST", "/api/v1/login"), ("POST", "/metrics")):
+        assert door.status_of(method, path, scraper) in (401, 405), path
+
+
 def test_nothing_is_for_everybody(door):
     for path in ("/", "/api/v1/status"):
         _, headers, _ = door.request("GET", path, door.bearer)

@@ -578,6 +578,7 @@ static void the_machine(void **state)
 #define NO_MEASURES                                                                            \
 	"\"rtt_ms\":null,\"jitter_ms\":null,\"loss_pct\":null,\"rx_bytes\":null,\"tx_bytes\":" \
 	"null,\"rx_bytes_per_s\":null,\"tx_bytes_per_s\":null"
+#define NO_QUALITY "\"quality\":null,\"grade\":null,\"trend\":null"
 
 /* lee is measured; mo's data plane is silent; noa was never looked at; a former member is gone. */
 static struct metrics_peer measured[] = {
@@ -591,26 +592,29 @@ static struct metrics_peer measured[] = {
 			      .rx_bytes = 7,
 			      .tx_bytes = 8,
 			      .rx_bytes_per_s = 0,
-			      .tx_bytes_per_s = METRICS_UNKNOWN}}},
+			      .tx_bytes_per_s = METRICS_UNKNOWN}},
+	 .quality = {82, 73, 90, 100, METRICS_TREND_WORSE}},
 	{.public_key = KEY(0x13)},
 	{.public_key = KEY(0x19)},
 };
-static struct metrics_peers all_measured = {.n_peers = 3, .peers = measured};
+static struct metrics_peers all_measured = {.n_peers = 3, .peers = measured, .sessions_running = 2};
 
 static int set_up_measured(void **state)
 {
 	for (size_t i = 1; i < 3; i++) {
 		measured[i].now = metrics_sample_unknown;
 		measured[i].now.age_us = 1000000;
+		measured[i].quality = metrics_quality_unknown;
 	}
 	measured[2].now.state = METRICS_PEER_GONE;
 	return set_up(state);
 }
 
+#define LEE_QUALITY "\"quality\":82,\"grade\":\"excellent\",\"trend\":\"worse\""
 #define LEE                                                                                       \
 	"\"sampled_at\":\"2026-01-31T12:00:00Z\",\"age_s\":2.5,\"state\":\"connected\","          \
 	"\"path\":\"direct\",\"rtt_ms\":40.25,\"jitter_ms\":0.1,\"loss_pct\":0.5,\"rx_bytes\":7," \
-	"\"tx_bytes\":8,\"rx_bytes_per_s\":0,\"tx_bytes_per_s\":null"
+	"\"tx_bytes\":8,\"rx_bytes_per_s\":0,\"tx_bytes_per_s\":null," LEE_QUALITY
 
 static void peers_measured(void **state)
 {
@@ -624,14 +628,15 @@ static void peers_measured(void **state)
 	golden(json_incref(json_array_get(list, 1)),
 	       "{\"name\":\"mo ?[31m\",\"id\":\"0303030303030303\",\"key\":"
 	       "\"1313131313131313\",\"sampled_at\":\"2026-01-31T12:00:01Z\",\"age_s\":1.0,"
-	       "\"state\":null,\"path\":null," NO_MEASURES "}");
+	       "\"state\":null,\"path\":null," NO_MEASURES "," NO_QUALITY "}");
 	golden(json_incref(json_array_get(list, 2)),
 	       "{\"name\":null,\"id\":\"0404040404040404\",\"key\":\"1414141414141414\","
-	       "\"sampled_at\":null,\"age_s\":null,\"state\":null,\"path\":null," NO_MEASURES "}");
+	       "\"sampled_at\":null,\"age_s\":null,\"state\":null,\"path\":null," NO_MEASURES
+	       "," NO_QUALITY "}");
 	golden(json_incref(json_array_get(list, 3)),
 	       "{\"name\":null,\"id\":null,\"key\":\"1919191919191919\",\"sampled_at\":"
 	       "\"2026-01-31T12:00:01Z\",\"age_s\":1.0,\"state\":\"gone\",\"path\":"
-	       "null," NO_MEASURES "}");
+	       "null," NO_MEASURES "," NO_QUALITY "}");
 	json_decref(list);
 	list = view_metrics_peers(&all_measured, NULL, 0); /* control does not answer */
 	assert_int_equal(json_array_size(list), 3);
@@ -646,19 +651,115 @@ static void one_peer_measured(void **state)
 				    .state = DATAPLANE_PATH_WORKING,
 				    .relay = KEY(0x21),
 				    .measures = metrics_sample_unknown.measures};
-	struct metrics_peer_history history = {.peer = measured[0],
-					       .n_paths = 1,
-					       .paths = &path,
-					       .n_samples = 1,
-					       .samples = &measured[0].now};
+	struct metrics_peer_detail detail = {.peer = measured[0], .n_paths = 1, .paths = &path};
 
 	(void)state;
 	addr_parse(&path.endpoint, "203.0.113.1:51820");
-	golden(view_metrics_peer(&history, &members[1], &snapshot, 1769860802500000),
+	golden(view_metrics_peer(&detail, &members[1], &snapshot, 1769860802500000),
 	       "{\"name\":\"lee\",\"id\":\"0202020202020202\",\"key\":\"1212121212121212\"," LEE
-	       ",\"paths\":[{\"active\":true,\"path\":\"relay\",\"state\":\"working\",\"endpoint\":"
-	       "\"203.0.113.1:51820\",\"relay\":\"eu1\"," NO_MEASURES "}],\"history\":[{" LEE
-	       "}]}");
+	       ",\"terms\":{\"latency\":73,\"loss\":90,\"jitter\":100},\"paths\":[{\"active\":true,"
+	       "\"path\":\"relay\",\"state\":\"working\",\"endpoint\":"
+	       "\"203.0.113.1:51820\",\"relay\":\"eu1\"," NO_MEASURES "}]}");
+}
+
+static void histories(void **state)
+{
+	struct metrics_bucket buckets[] = {
+		{.at_s = 1769860800,
+		 .seconds = 10,
+		 .state = METRICS_PEER_CONNECTED,
+		 .path = METRICS_PATH_RELAY,
+		 .rtt_us = 1500,
+		 .rtt_min_us = 1000,
+		 .rtt_max_us = 2000,
+		 .jitter_us = DATAPLANE_UNKNOWN,
+		 .loss_permille = 7,
+		 .rx_bytes_per_s = 5,
+		 .tx_bytes_per_s = METRICS_UNKNOWN,
+		 .quality = METRICS_UNKNOWN_SCORE},
+	};
+	struct metrics_peer_history history = {.n_buckets = 1, .buckets = buckets};
+	struct metrics_system_bucket machine = {.at_s = 60,
+						.seconds = 60,
+						.cpu_permille = 125,
+						.memory_total = 2048,
+						.memory_available = 1024,
+						.rx_bytes_per_s = METRICS_UNKNOWN,
+						.tx_bytes_per_s = 9};
+	struct metrics_system_history system = {.n_buckets = 1, .buckets = &machine};
+
+	(void)state;
+	golden(view_peer_history(&history),
+	       "[{\"at\":1769860800,\"seconds\":10,\"state\":\"connected\",\"path\":\"relay\","
+	       "\"rtt_ms\":1.5,\"rtt_min_ms\":1.0,\"rtt_max_ms\":2.0,\"jitter_ms\":null,"
+	       "\"loss_pct\":0.7,\"rx_bytes_per_s\":5,\"tx_bytes_per_s\":null,"
+	       "\"quality\":null}]");
+	golden(view_system_history(&system),
+	       "[{\"at\":60,\"seconds\":60,\"cpu_pct\":12.5,\"memory_total_bytes\":2048,"
+	       "\"memory_available_bytes\":1024,\"rx_bytes_per_s\":null,\"tx_bytes_per_s\":9}]");
+}
+
+#define WHO_LEE "\"name\":\"lee\",\"id\":\"0202020202020202\",\"key\":\"1212121212121212\""
+
+static void quality_and_summary(void **state)
+{
+	struct metrics_system system = {
+		.cpu_permille = 10, .memory_total = 4096, .memory_available = 1};
+	struct metrics_peers none = {0};
+
+	(void)state;
+	golden(view_quality(&all_measured, snapshot.control),
+	       "{\"quality\":82,\"grade\":\"excellent\",\"worst\":{" WHO_LEE
+	       "},\"peers\":[{" WHO_LEE "," LEE_QUALITY
+	       ",\"terms\":{\"latency\":73,\"loss\":90,\"jitter\":100}},"
+	       "{\"name\":\"mo ?[31m\",\"id\":\"0303030303030303\",\"key\":"
+	       "\"1313131313131313\"," NO_QUALITY
+	       ",\"terms\":{\"latency\":null,\"loss\":null,\"jitter\":null}}]}");
+	golden(view_summary(&all_measured, &system),
+	       "{\"peers\":{\"total\":2,\"connected\":1,\"direct\":1,\"relay\":0},"
+	       "\"rtt_ms\":40.25,\"jitter_ms\":0.1,\"loss_pct\":0.5,\"rx_bytes\":7,"
+	       "\"tx_bytes\":8,\"rx_bytes_per_s\":0,\"tx_bytes_per_s\":null,\"quality\":82,"
+	       "\"grade\":\"excellent\",\"cpu_pct\":1.0,\"memory_total_bytes\":4096,"
+	       "\"memory_available_bytes\":1,\"sessions_running\":2}");
+	golden(view_summary(&none, NULL),
+	       "{\"peers\":{\"total\":0,\"connected\":0,\"direct\":0,\"relay\":0},"
+	       "\"rtt_ms\":null,\"jitter_ms\":null,\"loss_pct\":null,\"rx_bytes\":null,"
+	       "\"tx_bytes\":null,\"rx_bytes_per_s\":null,\"tx_bytes_per_s\":null,"
+	       "\"quality\":null,\"grade\":null,\"cpu_pct\":null,\"memory_total_bytes\":null,"
+	       "\"memory_available_bytes\":null,\"sessions_running\":0}");
+}
+
+#define GAME                                                                       \
+	"\"id\":7,\"game\":\"Quake\",\"server\":null,\"started_at\":\"2026-01-31T" \
+	"12:00:00Z\",\"ended_at\":null,\"duration_s\":61"
+
+static void a_session(void **state)
+{
+	struct metrics_session_peer peer = {.public_key = KEY(0x12),
+					    .samples = 61,
+					    .rtt_us = 20000,
+					    .rtt_min_us = 19000,
+					    .rtt_max_us = 30000,
+					    .rtt_p95_us = 25000,
+					    .jitter_us = 300,
+					    .loss_permille = 5,
+					    .quality = 89};
+	struct metrics_session session = {.id = 7,
+					  .game = {.game = "Quake"},
+					  .started_s = 1769860800,
+					  .ended_s = METRICS_UNKNOWN,
+					  .duration_s = 61,
+					  .n_peers = 1,
+					  .peers = &peer};
+	struct metrics_sessions sessions = {.total = 1, .n_sessions = 1, .sessions = &session};
+
+	(void)state;
+	golden(view_session(&session, snapshot.control),
+	       "{" GAME ",\"peers\":[{\"id\":\"0202020202020202\",\"name\":\"lee\",\"key\":"
+	       "\"1212121212121212\",\"samples\":61,\"rtt_ms\":20.0,\"rtt_min_ms\":19.0,"
+	       "\"rtt_max_ms\":30.0,\"rtt_p95_ms\":25.0,\"jitter_ms\":0.3,\"loss_pct\":0.5,"
+	       "\"quality\":89}]}");
+	golden(view_sessions(&sessions), "[{" GAME "}]");
 }
 
 int main(void)
@@ -685,6 +786,9 @@ int main(void)
 		cmocka_unit_test(the_machine),
 		cmocka_unit_test_setup(peers_measured, set_up_measured),
 		cmocka_unit_test_setup(one_peer_measured, set_up_measured),
+		cmocka_unit_test(histories),
+		cmocka_unit_test_setup(quality_and_summary, set_up_measured),
+		cmocka_unit_test_setup(a_session, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,13 +70,19 @@ static struct metrics_sample now_of(uint64_t now_us)
 	return sample;
 }
 
-static struct metrics_peer_history history_of(uint64_t now_us, uint32_t seconds)
+static struct metrics_peer_detail detail_of(uint64_t now_us)
 {
-	struct metrics_wish wish = {.public_key = {5}, .seconds = seconds};
-	struct metrics_peer_history history;
+	static const uint8_t key[DATAPLANE_KEY_SIZE] = {5};
+	struct metrics_peer_detail detail;
 
-	assert_int_equal(peers_get(&peers, &wish, now_us, &history), 0);
-	return history;
+	assert_int_equal(peers_get(&peers, key, now_us, &detail), 0);
+	return detail;
+}
+
+/* How many looks the last minutes hold. */
+static size_t looks(void)
+{
+	return peers.list[0]->recent.n;
 }
 
 static void assert_unknown(const struct metrics_sample *sample)
@@ -93,7 +99,7 @@ static void assert_unknown(const struct metrics_sample *sample)
 
 static void test_values_and_rates(void **state)
 {
-	struct metrics_peer_history history;
+	struct metrics_peer_detail detail;
 	struct metrics_sample now;
 
 	(void)state;
@@ -120,19 +126,15 @@ static void test_values_and_rates(void **state)
 	assert_int_equal(now.measures.rx_bytes_per_s, 500);
 	assert_int_equal(now.measures.tx_bytes_per_s, 0);
 
-	history = history_of(21 * S, METRICS_HISTORY_S);
-	assert_int_equal(history.n_samples, 2);
-	assert_int_equal(history.samples[0].age_us, 11 * S);
-	assert_int_equal(history.samples[1].age_us, 1 * S);
-	assert_int_equal(history.n_paths, 2);
-	assert_false(history.paths[0].active);
-	assert_int_equal(history.paths[0].measures.rx_bytes_per_s, 600);
-	assert_true(history.paths[1].active);
-	assert_int_equal(history.paths[1].measures.tx_bytes_per_s, 10);
-	metrics_peer_history_clear(&history);
-	history = history_of(21 * S, 5);
-	assert_int_equal(history.n_samples, 1);
-	metrics_peer_history_clear(&history);
+	assert_int_equal(looks(), 2);
+	detail = detail_of(21 * S);
+	assert_int_equal(detail.peer.now.age_us, 1 * S);
+	assert_int_equal(detail.n_paths, 2);
+	assert_false(detail.paths[0].active);
+	assert_int_equal(detail.paths[0].measures.rx_bytes_per_s, 600);
+	assert_true(detail.paths[1].active);
+	assert_int_equal(detail.paths[1].measures.tx_bytes_per_s, 10);
+	metrics_peer_detail_clear(&detail);
 }
 
 static void test_not_connected(void **state)
@@ -165,15 +167,15 @@ static void test_another_process(void **state)
 	(void)state;
 	assert_int_equal(peers_take(&peers, &answer, 10 * S), 0);
 	for (size_t i = 0; i < 2; i++) {
-		struct metrics_peer_history history;
+		struct metrics_peer_detail detail;
 
 		answer.instance++;
 		peer.rx_bytes = paths[0].rx_bytes = counts[i];
 		assert_int_equal(peers_take(&peers, &answer, (20 + 20 * i) * S), 0);
-		history = history_of(50 * S, METRICS_HISTORY_S);
+		detail = detail_of(50 * S);
 		assert_true(now_of(50 * S).measures.rx_bytes_per_s == METRICS_UNKNOWN);
-		assert_true(history.paths[0].measures.rx_bytes_per_s == METRICS_UNKNOWN);
-		metrics_peer_history_clear(&history);
+		assert_true(detail.paths[0].measures.rx_bytes_per_s == METRICS_UNKNOWN);
+		metrics_peer_detail_clear(&detail);
 		peer.rx_bytes += 10;
 		assert_int_equal(peers_take(&peers, &answer, (30 + 20 * i) * S), 0);
 		assert_int_equal(now_of(50 * S).measures.rx_bytes_per_s, 1);
@@ -193,7 +195,7 @@ static void test_counters_that_go_back(void **state)
 
 static void test_no_answer(void **state)
 {
-	struct metrics_peer_history history;
+	struct metrics_peer_detail detail;
 
 	(void)state;
 	assert_int_equal(peers_miss(&peers, 5 * S), 0); /* with nobody there */
@@ -207,10 +209,10 @@ static void test_no_answer(void **state)
 		assert_int_equal(now.age_us, (second - 20) * S);
 		assert_unknown(&now);
 	}
-	history = history_of(25 * S, METRICS_HISTORY_S);
-	assert_int_equal(history.n_paths, 0);
-	assert_int_equal(history.n_samples, 2); /* one for the gap, however long */
-	metrics_peer_history_clear(&history);
+	detail = detail_of(25 * S);
+	assert_int_equal(detail.n_paths, 0);
+	assert_int_equal(looks(), 2); /* one for the gap, however long */
+	metrics_peer_detail_clear(&detail);
 
 	peer.rx_bytes += 100;
 	assert_int_equal(peers_take(&peers, &answer, 26 * S), 0);
@@ -263,8 +265,7 @@ static struct dataplane_peer *many(size_t n, unsigned first)
 static void test_too_many(void **state)
 {
 	struct dataplane_peer *list = many(2 * METRICS_PEERS_MAX, 0);
-	struct metrics_wish wish = {.seconds = METRICS_HISTORY_S};
-	struct metrics_peer_history history;
+	struct metrics_peer_detail detail;
 
 	(void)state;
 	answer.peers = list;
@@ -284,22 +285,50 @@ static void test_too_many(void **state)
 	assert_int_equal(peers.n, METRICS_PEERS_MAX);
 	assert_int_equal(peers.left_out, 0);
 	for (size_t i = 0; i < answer.n_peers; i++) {
-		memcpy(wish.public_key, answer.peers[i].public_key, DATAPLANE_KEY_SIZE);
-		assert_int_equal(peers_get(&peers, &wish, 30 * S, &history), 0);
-		assert_int_equal(history.peer.now.age_us, 0);
-		metrics_peer_history_clear(&history);
+		assert_int_equal(peers_get(&peers, answer.peers[i].public_key, 30 * S, &detail), 0);
+		assert_int_equal(detail.peer.now.age_us, 0);
+		metrics_peer_detail_clear(&detail);
 	}
-	memcpy(wish.public_key, list[0].public_key, DATAPLANE_KEY_SIZE);
-	assert_int_equal(peers_get(&peers, &wish, 30 * S, &history), -ENOENT);
+	assert_int_equal(peers_get(&peers, list[0].public_key, 30 * S, &detail), -ENOENT);
+	assert_null(peers_find(&peers, list[0].public_key));
 	free(list);
 }
 
-static void test_hours(void **state)
+static void test_minutes(void **state)
 {
 	(void)state;
-	for (uint64_t second = 10; second < 3 * METRICS_HISTORY_S; second += 10)
+	for (uint64_t second = 10; second < 3 * METRICS_RECENT_S; second++)
 		assert_int_equal(peers_take(&peers, &answer, second * S), 0);
-	assert_int_equal(peers.list[0]->history.n, METRICS_SAMPLES_MAX);
+	assert_int_equal(looks(), METRICS_RECENT_S);
+	assert_int_equal(peers.present, 1);
+	/* what is said now outlives the minutes */
+	assert_int_equal(peers_miss(&peers, 1000 * S), 0);
+	assert_int_equal(peers_miss(&peers, 2000 * S), 0);
+	assert_int_equal(looks(), 0);
+	assert_int_equal(now_of(2000 * S).state, METRICS_PEER_UNKNOWN);
+}
+
+/* A way that becomes bad is getting worse, and one that is not connected has no quality. */
+static void test_quality(void **state)
+{
+	struct metrics_peer_detail detail;
+
+	(void)state;
+	for (uint64_t second = 1; second <= 120; second++) {
+		paths[0].loss_permille = second > 60 ? 100 : 0;
+		assert_int_equal(peers_take(&peers, &answer, second * S), 0);
+	}
+	detail = detail_of(120 * S);
+	assert_int_equal(detail.peer.quality.loss, 0);
+	assert_true(detail.peer.quality.score < 40);
+	assert_int_equal(detail.peer.quality.trend, METRICS_TREND_WORSE);
+	metrics_peer_detail_clear(&detail);
+	peer.state = DATAPLANE_PEER_FAILED;
+	assert_int_equal(peers_take(&peers, &answer, 121 * S), 0);
+	detail = detail_of(121 * S);
+	assert_true(detail.peer.quality.score == METRICS_UNKNOWN_SCORE);
+	assert_int_equal(detail.peer.quality.trend, METRICS_TREND_UNKNOWN);
+	metrics_peer_detail_clear(&detail);
 }
 
 int main(void)
@@ -309,7 +338,8 @@ int main(void)
 		TEST(test_values_and_rates), TEST(test_not_connected),
 		TEST(test_another_process),  TEST(test_counters_that_go_back),
 		TEST(test_no_answer),	     TEST(test_gone_and_back),
-		TEST(test_too_many),	     TEST(test_hours),
+		TEST(test_too_many),	     TEST(test_minutes),
+		TEST(test_quality),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

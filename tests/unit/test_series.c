@@ -1,4 +1,4 @@
-/* An hour of samples in order, bounded, and rates that are never invented. */
+/* Five minutes of samples in order, bounded, and rates that are never invented. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -58,28 +58,28 @@ static void test_order_and_bounds(void **state)
 	series_deinit(&series);
 }
 
-static void test_an_hour(void **state)
+static void test_five_minutes(void **state)
 {
 	struct series series;
 
 	(void)state;
 	series_init(&series, sizeof(struct sample));
 	for (uint32_t i = 1; i <= 5; i++)
-		add(&series, i, i * 1000 * S);
-	assert_int_equal(series.n, 4); /* of 2000 to 5000 s */
+		add(&series, i, i * 90 * S);
+	assert_int_equal(series.n, 4); /* of 180 to 450 s */
 	assert_int_equal(number_at(&series, 0), 2);
-	assert_int_equal(series_since(&series, 5000 * S, METRICS_HISTORY_S * S), 0);
-	assert_int_equal(series_since(&series, 5000 * S, 1000 * S), 2);
-	assert_int_equal(series_since(&series, 5000 * S, 999 * S), 3);
-	assert_int_equal(series_since(&series, 5001 * S, 0), 4);
-	series_expire(&series, 5600 * S);
+	assert_int_equal(series_since(&series, 450 * S, METRICS_RECENT_S * S), 0);
+	assert_int_equal(series_since(&series, 450 * S, 90 * S), 2);
+	assert_int_equal(series_since(&series, 450 * S, 89 * S), 3);
+	assert_int_equal(series_since(&series, 451 * S, 0), 4);
+	series_expire(&series, 480 * S);
 	assert_int_equal(series.n, 4);
-	series_expire(&series, 5600 * S + 1);
+	series_expire(&series, 480 * S + 1);
 	assert_int_equal(series.n, 3);
-	series_expire(&series, 9000 * S);
+	series_expire(&series, 900 * S);
 	assert_int_equal(series.n, 0);
 	assert_null(series_last(&series));
-	add(&series, 9, 9000 * S);
+	add(&series, 9, 900 * S);
 	assert_int_equal(number_at(&series, 0), 9);
 	series_deinit(&series);
 }
@@ -128,7 +128,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_and_bounds),
-		cmocka_unit_test(test_an_hour),
+		cmocka_unit_test(test_five_minutes),
 		cmocka_unit_test(test_time_that_stands_still),
 		cmocka_unit_test(test_rates),
 	};
