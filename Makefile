@@ -65,7 +65,7 @@ LIB_lanrage-nat := $(call pkg,$(LIBS_BUS) libmnl) $(NNG)
 
 SRC_lanrage-control := $(SERVICE) $(RENDEZVOUS) $(addprefix svc-control/, \
 	main.c service.c dispatch.c codec.c keyholder.c code.c invite.c announcement.c \
-	sealed_codec.c database.c settings.c party.c rendezvous.c operation.c membership.c \
+	sealed_codec.c database.c schema.c settings.c configurations.c party.c rendezvous.c operation.c membership.c \
 	hosting.c arrival.c farewell.c tickets.c handover.c announce.c generation.c renewal.c \
 	gossip.c gossip_codec.c complaint.c beacon.c lan.c local.c) $(RENDEZVOUS_ENGINE) \
 	svc-dataplane/codec.c svc-nat/codec.c
@@ -85,9 +85,9 @@ LIB_lanrage-browser := $(call pkg,$(LIBS_BUS)) $(NNG)
 
 SRC_lanrage-api := $(SERVICE) $(addprefix svc-api/,main.c service.c http.c webfiles.c routes.c \
 	auth.c target.c body.c clean.c reply.c gather.c snapshot.c supervision.c logtail.c \
-	handle_status.c handle_party.c handle_peers.c handle_settings.c handle_logs.c \
-	handle_servers.c handle_metrics.c handle_netcheck.c ask.c member.c explain.c view.c view_status.c view_peers.c \
-	view_netcheck.c view_settings.c view_servers.c view_system.c view_metrics.c) \
+	handle_status.c handle_party.c handle_peers.c handle_settings.c handle_configurations.c handle_discord.c handle_logs.c \
+	handle_servers.c handle_metrics.c handle_netcheck.c ask.c setting.c member.c explain.c view.c view_status.c view_peers.c \
+	view_netcheck.c view_settings.c view_discord.c view_servers.c view_system.c view_metrics.c) \
 	svc-dataplane/codec.c svc-nat/codec.c svc-control/codec.c \
 	svc-metrics/codec.c svc-browser/codec.c
 PB_lanrage-api  := ipc dataplane nat control metrics browser

@@ -166,19 +166,16 @@ static void membership_send_create(struct control *control)
 	membership_request(control, &frame, membership_created);
 }
 
+/* The setting is checked when it is stored, but its default comes from lanraged.conf. */
 static int membership_prefix(const struct control *control, struct addr_prefix *prefix,
 			     struct error *error)
 {
-	const char *text =
-		config_get(control->service->config, "party", "subnet", PARTY_PREFIX_DEFAULT);
+	char text[CONTROL_SETTING_MAX];
 
-	if (addr_prefix_parse(prefix, text) < 0 || prefix->addr.family != ADDR_IPV4 ||
-	    prefix->length < 8 || prefix->length > 24)
-		return error_set(error, -EINVAL,
-				 "[party] subnet=%s in the configuration is no IPv4 network from "
-				 "/8 to /24; write for example 10.66.0.0/16",
-				 text);
-	return 0;
+	settings_get(&control->settings, SETTING_SUBNET, text);
+	if (settings_check(schema_find(SETTING_SUBNET), text, error) < 0)
+		return error->code;
+	return addr_prefix_parse(prefix, text);
 }
 
 /* A new party with this machine as its host. */

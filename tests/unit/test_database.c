@@ -393,7 +393,7 @@ static void test_a_later_version_is_refused(void **state)
 {
 	database_close(*state);
 	*state = NULL;
-	execute("PRAGMA user_version = 3; CREATE TABLE later (x)");
+	execute("PRAGMA user_version = 4; CREATE TABLE later (x)");
 	assert_refused(-EPROTONOSUPPORT, "later version");
 	execute("PRAGMA journal_mode = DELETE");
 	assert_refused(-EPROTONOSUPPORT, "later version");

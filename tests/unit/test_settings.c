@@ -267,11 +267,13 @@ static void test_the_list_can_be_sent(void **state)
 	read_config(settings, "[server]\nurl = ws://198.51.100.7:8667\n");
 	settings_set(settings, SETTING_PEER_NAME, "kira", &error);
 	assert_int_equal(settings_list(settings, &list), 0);
-	assert_int_equal(list.n_settings, 12);
+	assert_int_equal(list.n_settings, schema_count);
 	assert_string_equal(list.settings[0].key, SETTING_PEER_NAME);
 	assert_string_equal(list.settings[0].value, "kira");
-	assert_string_equal(list.settings[1].value, "ws://198.51.100.7:8667");
-	assert_string_equal(list.settings[1].fallback, "ws://198.51.100.7:8667");
+	assert_true(list.settings[0].set);
+	assert_string_equal(list.settings[4].value, "ws://198.51.100.7:8667");
+	assert_string_equal(list.settings[4].fallback, "ws://198.51.100.7:8667");
+	assert_false(list.settings[4].set);
 	n = control_settings_encode(&list, &bytes);
 	assert_true(n > 0);
 	assert_int_equal(control_settings_decode(&received, bytes, (size_t)n), 0);
