@@ -120,7 +120,7 @@ PROTOS  := $(notdir $(basename $(wildcard proto/*.proto)))
 UNIT    := $(notdir $(basename $(wildcard tests/unit/test_*.c)))
 FUZZ    := $(notdir $(basename $(wildcard tests/fuzz/fuzz_*.c)))
 TEST_TOOLS := $(addprefix $(BUILD)/tests/,wire rendezvous-client dataplane-client \
-	relay-pairs udpload plain)
+	relay-pairs udpload plain settings-doc)
 TEST_LIBS  = $(call pkg,$(LIBS_BUS) $(LIBS_SERVER) libmnl jansson libcurl) $(NNG) -lb2 $(AEAD) -lcap-ng \
 	-lcivetweb -lpthread
 
@@ -201,12 +201,21 @@ $(BUILD)/tests/dataplane-client: $(BUILD)/obj/tests/scenario/dataplane_client.o 
 $(BUILD)/tests/relay-pairs: $(BUILD)/obj/tests/scenario/relay_pairs.o $(BUILD)/modules.a
 $(BUILD)/tests/udpload: $(BUILD)/obj/tests/bench/udpload.o
 $(BUILD)/tests/plain: $(BUILD)/obj/tests/bench/plain.o $(BUILD)/modules.a
+$(BUILD)/tests/settings-doc: $(patsubst %.c,$(BUILD)/obj/%.o,svc-control/settings_doc.c \
+		svc-control/schema.c common/config.c common/error.c common/text.c)
 $(TEST_TOOLS):
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+# The table in the document is the one in the code; a scenario test tells where it is not.
+SETTINGS_DOC := svc-control/SETTINGS.md
+settings-doc: $(BUILD)/tests/settings-doc
+	$(Q){ sed '/^<!-- table/q' $(SETTINGS_DOC); $<; sed -n '/^<!-- end/,$$p' $(SETTINGS_DOC); } \
+		>$(BUILD)/SETTINGS.md && cp $(BUILD)/SETTINGS.md $(SETTINGS_DOC)
+.PHONY: settings-doc
 
 # ---- packages, running, installing
 

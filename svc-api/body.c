@@ -33,6 +33,7 @@ static int load(json_t **json, const char *bytes, size_t length, struct error *e
 {
 	json_error_t wrong;
 	char words[128];
+	char *near;
 
 	if (length > BODY_MAX)
 		return error_set(error, -EINVAL, "the body is larger than %d bytes", BODY_MAX);
@@ -42,6 +43,9 @@ static int load(json_t **json, const char *bytes, size_t length, struct error *e
 	*json = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &wrong);
 	if (*json)
 		return 0;
+	near = strstr(wrong.text, " near "); /* and then what was sent, which may be a secret */
+	if (near)
+		*near = '\0';
 	clean_text(wrong.text, strlen(wrong.text), words, sizeof(words));
 	return error_set(error, -EINVAL, "the body is not valid JSON: line %d, column %d: %s",
 			 wrong.line, wrong.column, words);

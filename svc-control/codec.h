@@ -35,10 +35,10 @@ enum control_request {
 	CONTROL_MAKE_INVITE,	/* struct control_invite_wish -> struct control_invite; by api */
 	CONTROL_SET_UP,		/* struct control_up -> (); by api: connect, disconnect */
 	CONTROL_GET_SETTINGS,	/* () -> struct control_settings; by api, metrics, browser, nat */
-	CONTROL_SET_SETTINGS,	/* struct control_changes -> struct control_settings: those named
-				 * and those that changed; by api. All of them, stored together, or
-				 * none: -EINVAL, -ENOENT (no such key) with words that begin with
-				 * the key */
+	CONTROL_SET_SETTINGS,	/* struct control_changes -> struct control_settings: those that
+				 * changed, and those named where the rest stays; by api. All of them,
+				 * stored together, or   none: -EINVAL, -ENOENT (no such key) with
+				 * words   that begin with   the key */
 	CONTROL_REVOKE_INVITE,	/* struct control_code -> (); by api. -ENOENT: no such open code */
 	CONTROL_KICK,		/* struct control_kick -> (); by api: done when every member that is
 				 * reachable was told. -ENOENT: no such member */

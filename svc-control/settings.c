@@ -69,16 +69,18 @@ static int check_forms(const struct schema_setting *setting, const char *value, 
 static int check_url(const struct schema_setting *setting, const char *value, struct error *error)
 {
 	struct websocket_url url;
-	struct error why;
-	int r;
 
 	if (strlen(value) >= CONTROL_URL_MAX)
 		return error_set(error, -EINVAL, "%s: too long; write at most %d bytes",
 				 setting->key, CONTROL_URL_MAX - 1);
 	if (setting->forms)
 		return check_forms(setting, value, error);
-	r = websocket_url_parse(&url, value, &why);
-	return r < 0 ? error_set(error, -EINVAL, "%s: %.180s", setting->key, why.text) : 0;
+	if (websocket_url_parse(&url, value, NULL) == 0)
+		return 0;
+	return error_set(error, -EINVAL,
+			 "%s: this is no server's address; write ws://HOST:PORT or "
+			 "wss://HOST:PORT",
+			 setting->key);
 }
 
 static int check_network(const struct schema_setting *setting, const char *value,
@@ -291,7 +293,7 @@ int settings_list(const struct settings *settings, struct control_settings *list
 
 static bool is_named(const struct control_changes *changes, const char *key)
 {
-	for (size_t i = 0; i < changes->n_changes; i++)
+	for (size_t i = 0; changes->rest == CONTROL_REST_STAYS && i < changes->n_changes; i++)
 		if (strcmp(changes->changes[i].key, key) == 0)
 			return true;
 	return false;

@@ -32,7 +32,8 @@ int settings_set(const struct settings *settings, const char *key, const char *v
 		 struct error *error);
 /* All, for showing. Free with control_settings_clear(). -ENOMEM. */
 int settings_list(const struct settings *settings, struct control_settings *list);
-/* Of `after`, those that `changes` names and those that are not as in `before`, in place. */
+/* Of `after`, those that are not as in `before`, in place; and those that `changes` names, where
+ * that says nothing of the rest. */
 void settings_keep_changed(struct control_settings *after, const struct control_settings *before,
 			   const struct control_changes *changes);
 

@@ -134,6 +134,26 @@ static void bodies_are_refused_with_the_fields_name(void **state)
 		"tags: must be a list");
 }
 
+/* Where JSON is broken, the parser would say near what. */
+static void what_was_sent_is_not_in_the_words(void **state)
+{
+	static const char *const bodies[] = {"{\"a\" \"hunter2\"}", "{\"a\": \"hunter2}",
+					     "{\"a\": hunter2}", "{\"a\": \"hunter2\\x\"}",
+					     "{\"a\": [\"hunter2\"]}"};
+	const struct body_field *fields = route_of("PATCH", "/api/v1/settings")->body;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		struct error error = {0};
+		json_t *json;
+
+		assert_int_equal(body_parse(&json, fields, bodies[i], strlen(bodies[i]), &error),
+				 -EINVAL);
+		if (strstr(error.text, "hunter2"))
+			fail_msg("%s", error.text);
+	}
+}
+
 static void accepted(const char *method, const char *path, const char *bytes)
 {
 	struct error error = {0};
@@ -241,6 +261,7 @@ int main(void)
 		cmocka_unit_test(tells_a_wrong_path_from_a_wrong_method),
 		cmocka_unit_test(unknown_parameters_are_named),
 		cmocka_unit_test(bodies_are_refused_with_the_fields_name),
+		cmocka_unit_test(what_was_sent_is_not_in_the_words),
 		cmocka_unit_test(settings_are_texts_truths_numbers_and_null),
 		cmocka_unit_test(long_texts_are_refused),
 		cmocka_unit_test(good_bodies_give_their_values),
