@@ -96,17 +96,27 @@ static void membership_arrived(struct control *control, const struct error *erro
 		operation_answer(control, NULL, 0);
 }
 
+static void membership_keep(struct control_changes *changes, const char *key, const char *value)
+{
+	struct control_change *change = &changes->changes[changes->n_changes++];
+
+	(void)snprintf(change->key, sizeof(change->key), "%s", key);
+	(void)snprintf(change->value, sizeof(change->value), "%s", value);
+}
+
 /* The wishes that proved right become settings. */
 static void membership_keep_settings(struct control *control)
 {
 	const struct operation *operation = &control->operation;
-	const struct settings *settings = &control->settings;
+	struct control_change room[3] = {{.kind = CONTROL_KIND_TEXT}};
+	struct control_changes changes = {.changes = room};
 
 	if (operation->name_is_new)
-		settings_set(settings, SETTING_PEER_NAME, operation->record.own_name, NULL);
+		membership_keep(&changes, SETTING_PEER_NAME, operation->record.own_name);
 	if (operation->url_is_new)
-		settings_set(settings, SETTING_SERVER_URL, operation->server_url, NULL);
-	settings_set(settings, SETTING_UP, "on", NULL);
+		membership_keep(&changes, SETTING_SERVER_URL, operation->server_url);
+	membership_keep(&changes, SETTING_UP, "on");
+	(void)settings_change(&control->settings, &changes, NULL); /* a failure was logged */
 	bus_publish(control->bus, CONTROL_EVENT_SETTINGS, NULL, 0);
 }
 
