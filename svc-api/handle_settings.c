@@ -93,8 +93,9 @@ void handle_import_settings(const struct request *request, struct reply *reply)
 	}
 	if (body_number(request->body, "version") != VIEW_EXPORT_VERSION) {
 		reply_error(reply, 400, "bad_value",
-			    "version: this file was made by a later version of LANrage; install "
-			    "that version");
+			    "version: only %d is read here; take a file that this version's "
+			    "`lanrage settings export` made",
+			    VIEW_EXPORT_VERSION);
 		return;
 	}
 	if (!setting_take(json_object_get(request->body, "settings"), &changes, reply))

@@ -23,7 +23,7 @@
 	" value TEXT NOT NULL, PRIMARY KEY (name, key)) WITHOUT ROWID;"              \
 	"PRAGMA user_version = 3;"
 
-static const char schema[] =
+static const char schema[] = SAVED_TABLES
 	"CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE party (only INTEGER PRIMARY KEY CHECK (only = 1), id BLOB NOT NULL,"
@@ -37,8 +37,7 @@ static const char schema[] =
 	" present INTEGER NOT NULL, listed INTEGER NOT NULL, sequence INTEGER NOT NULL,"
 	" said BLOB NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE generation (number INTEGER PRIMARY KEY, record BLOB NOT NULL);"
-	"CREATE TABLE cache (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT "
-	"ROWID;" SAVED_TABLES;
+	"CREATE TABLE cache (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;";
 
 enum statement {
 	GET_SETTING,
