@@ -65,7 +65,7 @@ LIB_lanrage-nat := $(call pkg,$(LIBS_BUS) libmnl) $(NNG)
 
 SRC_lanrage-control := $(SERVICE) $(RENDEZVOUS) $(addprefix svc-control/, \
 	main.c service.c dispatch.c codec.c keyholder.c code.c invite.c announcement.c \
-	sealed_codec.c database.c settings.c party.c rendezvous.c operation.c membership.c \
+	sealed_codec.c database.c schema.c settings.c configurations.c party.c rendezvous.c operation.c membership.c \
 	hosting.c arrival.c farewell.c tickets.c handover.c announce.c generation.c renewal.c \
 	gossip.c gossip_codec.c complaint.c beacon.c lan.c local.c) $(RENDEZVOUS_ENGINE) \
 	svc-dataplane/codec.c svc-nat/codec.c
@@ -120,7 +120,7 @@ PROTOS  := $(notdir $(basename $(wildcard proto/*.proto)))
 UNIT    := $(notdir $(basename $(wildcard tests/unit/test_*.c)))
 FUZZ    := $(notdir $(basename $(wildcard tests/fuzz/fuzz_*.c)))
 TEST_TOOLS := $(addprefix $(BUILD)/tests/,wire rendezvous-client dataplane-client \
-	relay-pairs udpload plain crowd apiload metrics-fill)
+	relay-pairs udpload plain crowd apiload metrics-fill settings-doc)
 TEST_LIBS  = $(call pkg,$(LIBS_BUS) $(LIBS_SERVER) libmnl jansson libcurl) $(NNG) -lb2 $(AEAD) -lcap-ng \
 	-lcivetweb -lpthread
 
@@ -218,12 +218,21 @@ $(BUILD)/tests/apiload: $(BUILD)/obj/tests/bench/apiload.o
 $(BUILD)/tests/crowd: $(BUILD)/obj/tests/bench/crowd.o $(BUILD)/modules.a
 $(BUILD)/tests/plain: $(BUILD)/obj/tests/bench/plain.o $(BUILD)/modules.a
 $(BUILD)/tests/metrics-fill: $(BUILD)/obj/tests/bench/metrics_fill.o $(BUILD)/modules.a
+$(BUILD)/tests/settings-doc: $(patsubst %.c,$(BUILD)/obj/%.o,svc-control/settings_doc.c \
+		svc-control/schema.c common/config.c common/error.c common/text.c)
 $(TEST_TOOLS):
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+# The table in the document is the one in the code; a scenario test tells where it is not.
+SETTINGS_DOC := svc-control/SETTINGS.md
+settings-doc: $(BUILD)/tests/settings-doc
+	$(Q){ sed '/^<!-- table/q' $(SETTINGS_DOC); $<; sed -n '/^<!-- end/,$$p' $(SETTINGS_DOC); } \
+		>$(BUILD)/SETTINGS.md && cp $(BUILD)/SETTINGS.md $(SETTINGS_DOC)
+.PHONY: settings-doc
 
 # ---- packages, running, installing
 

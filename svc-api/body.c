@@ -33,6 +33,7 @@ static int load(json_t **json, const char *bytes, size_t length, struct error *e
 {
 	json_error_t wrong;
 	char words[128];
+	char *near;
 
 	if (length > BODY_MAX)
 		return error_set(error, -EINVAL, "the body is larger than %d bytes", BODY_MAX);
@@ -42,6 +43,9 @@ static int load(json_t **json, const char *bytes, size_t length, struct error *e
 	*json = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &wrong);
 	if (*json)
 		return 0;
+	near = strstr(wrong.text, " near "); /* and then what was sent, which may be a secret */
+	if (near)
+		*near = '\0';
 	clean_text(wrong.text, strlen(wrong.text), words, sizeof(words));
 	return error_set(error, -EINVAL, "the body is not valid JSON: line %d, column %d: %s",
 			 wrong.line, wrong.column, words);
@@ -85,6 +89,36 @@ static int check_number(const char *name, const json_t *value, uint64_t max, str
 	return 0;
 }
 
+static int check_setting(const char *name, const json_t *value, uint64_t max, struct error *error)
+{
+	if (json_is_null(value) || json_is_boolean(value) || json_is_integer(value))
+		return 0;
+	if (json_is_string(value))
+		return check_text(name, value, max, error);
+	return error_set(error, -EINVAL,
+			 "%s: must be a text, true or false, a whole number, or null", name);
+}
+
+static int check_settings(const char *name, const json_t *value, uint64_t max, struct error *error)
+{
+	const char *key;
+	json_t *item;
+	int r = 0;
+
+	if (!json_is_object(value))
+		return error_set(error, -EINVAL, "%s: must be an object", name);
+	json_object_foreach((json_t *)(uintptr_t)value, key, item)
+	{
+		char cleaned[64];
+
+		clean_text(key, strlen(key), cleaned, sizeof(cleaned));
+		r = check_setting(cleaned, item, max, error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int check_value(const struct body_field *field, const char *name, const json_t *value,
 		       struct error *error)
 {
@@ -94,6 +128,8 @@ static int check_value(const struct body_field *field, const char *name, const j
 	case BODY_TEXT: return check_text(name, value, field->max, error);
 	case BODY_TEXTS: return check_texts(name, value, field->max, error);
 	case BODY_NUMBER: return check_number(name, value, field->max, error);
+	case BODY_VALUE: return check_setting(name, value, field->max, error);
+	case BODY_VALUES: return check_settings(name, value, field->max, error);
 	case BODY_BOOL: break;
 	}
 	return json_is_boolean(value)

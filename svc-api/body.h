@@ -2,7 +2,7 @@
  *
  * The bytes come from outside: any content. At most BODY_MAX bytes and BODY_DEPTH_MAX levels, no
  * field twice, none that the route does not name. Texts are clean (text.h). An optional field that
- * is null counts as absent.
+ * is null counts as absent; a BODY_VALUE that is null is one.
  */
 #ifndef LANRAGE_API_BODY_H
 #define LANRAGE_API_BODY_H
@@ -23,6 +23,8 @@ enum body_kind {
 	BODY_BOOL,
 	BODY_NUMBER, /* a whole one from 0 to max */
 	BODY_TEXTS,  /* a list of at most max texts, each below BODY_ITEM_MAX bytes */
+	BODY_VALUE,  /* a text as above, true, false, a whole number or null */
+	BODY_VALUES, /* an object of such */
 };
 #define BODY_ITEM_MAX 64
 

@@ -34,6 +34,23 @@ void handle_ping(const struct request *request, struct reply *reply);
 void handle_settings(const struct request *request, struct reply *reply);
 void handle_setting(const struct request *request, struct reply *reply);
 void handle_change_settings(const struct request *request, struct reply *reply);
+void handle_reset_settings(const struct request *request, struct reply *reply);
+void handle_export_settings(const struct request *request, struct reply *reply);
+void handle_import_settings(const struct request *request, struct reply *reply);
+/* handle_configurations.c */
+void handle_configurations(const struct request *request, struct reply *reply);
+void handle_save_configuration(const struct request *request, struct reply *reply);
+void handle_use_configuration(const struct request *request, struct reply *reply);
+void handle_forget_configuration(const struct request *request, struct reply *reply);
+/* handle_discord.c */
+void handle_discord_status(const struct request *request, struct reply *reply);
+void handle_discord_instructions(const struct request *request, struct reply *reply);
+void handle_webhook(const struct request *request, struct reply *reply);
+void handle_set_webhook(const struct request *request, struct reply *reply);
+void handle_remove_webhook(const struct request *request, struct reply *reply);
+void handle_discord_invite(const struct request *request, struct reply *reply);
+void handle_set_discord_invite(const struct request *request, struct reply *reply);
+void handle_remove_discord_invite(const struct request *request, struct reply *reply);
 /* handle_logs.c */
 void handle_logs(const struct request *request, struct reply *reply);
 /* handle_machine.c */

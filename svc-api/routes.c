@@ -34,7 +34,26 @@ static const struct body_field kick_body[] = {
 	{NULL, BODY_TEXT, false, 0},
 };
 static const struct body_field settings_body[] = {
-	{BODY_ANY, BODY_TEXT, false, CONTROL_SETTING_MAX},
+	{BODY_ANY, BODY_VALUE, false, CONTROL_SETTING_MAX},
+	{NULL, BODY_TEXT, false, 0},
+};
+static const struct body_field reset_body[] = {
+	{"keys", BODY_TEXTS, false, CONTROL_SETTINGS_MAX},
+	{NULL, BODY_TEXT, false, 0},
+};
+static const struct body_field import_body[] = {
+	{"format", BODY_TEXT, true, CONTROL_NAME_MAX},
+	{"version", BODY_NUMBER, true, UINT32_MAX},
+	{"settings", BODY_VALUES, true, CONTROL_SETTING_MAX},
+	{"omitted", BODY_TEXTS, false, CONTROL_SETTINGS_MAX},
+	{NULL, BODY_TEXT, false, 0},
+};
+static const struct body_field webhook_body[] = {
+	{"webhook", BODY_TEXT, true, CONTROL_SETTING_MAX},
+	{NULL, BODY_TEXT, false, 0},
+};
+static const struct body_field discord_invite_body[] = {
+	{"invite", BODY_TEXT, true, CONTROL_SETTING_MAX},
 	{NULL, BODY_TEXT, false, 0},
 };
 static const struct body_field server_body[] = {
@@ -91,7 +110,23 @@ const struct route routes[] = {
 	{"POST", "/api/v1/peers/*/ping", handle_ping, NULL, NULL},
 	{"GET", "/api/v1/settings", handle_settings, NULL, describe_parameter},
 	{"PATCH", "/api/v1/settings", handle_change_settings, settings_body, NULL},
-	{"GET", "/api/v1/settings/*", handle_setting, NULL, NULL},
+	{"POST", "/api/v1/settings/reset", handle_reset_settings, reset_body, NULL},
+	{"GET", "/api/v1/settings/export", handle_export_settings, NULL, NULL},
+	{"POST", "/api/v1/settings/import", handle_import_settings, import_body, NULL},
+	{"GET", "/api/v1/settings/configurations", handle_configurations, NULL, NULL},
+	{"PUT", "/api/v1/settings/configurations/*", handle_save_configuration, NULL, NULL},
+	{"DELETE", "/api/v1/settings/configurations/*", handle_forget_configuration, NULL, NULL},
+	{"POST", "/api/v1/settings/configurations/*/activate", handle_use_configuration, NULL,
+	 NULL},
+	{"GET", "/api/v1/settings/*", handle_setting, NULL, describe_parameter},
+	{"GET", "/api/v1/discord/status", handle_discord_status, NULL, NULL},
+	{"GET", "/api/v1/discord/instructions", handle_discord_instructions, NULL, NULL},
+	{"GET", "/api/v1/discord/webhook", handle_webhook, NULL, NULL},
+	{"PUT", "/api/v1/discord/webhook", handle_set_webhook, webhook_body, NULL},
+	{"DELETE", "/api/v1/discord/webhook", handle_remove_webhook, NULL, NULL},
+	{"GET", "/api/v1/discord/invite", handle_discord_invite, NULL, NULL},
+	{"PUT", "/api/v1/discord/invite", handle_set_discord_invite, discord_invite_body, NULL},
+	{"DELETE", "/api/v1/discord/invite", handle_remove_discord_invite, NULL, NULL},
 	{"GET", "/api/v1/logs", handle_logs, NULL, lines_parameter},
 	{"GET", "/api/v1/logs/*", handle_logs, NULL, lines_parameter},
 	{"GET", "/api/v1/lan/check", handle_lan_check, NULL, NULL},

@@ -34,10 +34,26 @@ json_t *view_probe(const struct dataplane_probe_result *result, const struct sna
 json_t *view_netcheck(const struct nat_netcheck *check, const struct control_status *control);
 /* {code, link, expires_at} */
 json_t *view_invite(const struct control_invite *invite);
-/* {key: value}; key NULL: all. NULL also where there is no such key. */
+/* {key: value}; key NULL: all. NULL also where there is no such key. A secret's value is null. */
 json_t *view_settings(const struct control_settings *settings, const char *key);
-/* [{key, value, default, description}] */
+/* {key, group, type, value, default, description, choices, min, max, unit, applies, secret, set};
+ * NULL also where there is no such key. */
+json_t *view_setting(const struct control_settings *settings, const char *key);
+/* A list of the same. */
 json_t *view_settings_described(const struct control_settings *settings);
+/* {changed: {key: value}, later: {key: when}}; later: those that do not take effect at once. */
+json_t *view_changed(const struct control_settings *changed);
+/* {format, version, settings, omitted}: what is not at its default, and which secrets are not in
+ * it. */
+json_t *view_export(const struct control_settings *settings);
+#define VIEW_EXPORT_FORMAT  "lanrage-settings"
+#define VIEW_EXPORT_VERSION 1
+/* [{name, saved_at, active, settings: {key: value}}] */
+json_t *view_configurations(const struct control_configurations *list);
+/* {enabled, webhook_set, invite, presence, app_id} */
+json_t *view_discord(const struct control_settings *settings);
+/* How to make a webhook and put it in, step by step. */
+json_t *view_discord_instructions(void);
 /* Game servers; wall_us is the time of now. */
 json_t *view_servers(const struct browser_servers *servers, uint64_t wall_us);
 json_t *view_server(const struct browser_server *server, uint64_t wall_us);

@@ -425,54 +425,75 @@ void control_status_clear(struct control_status *status)
 	memset(status, 0, sizeof(*status));
 }
 
-static void setting_view(const struct control_setting *setting, Lanrage__Control__Setting *message)
+/* The views that point at a setting's choices. */
+struct setting_pointers {
+	char *choices[CONTROL_CHOICES_MAX];
+};
+
+static void setting_view(const struct control_setting *setting, struct setting_pointers *pointers,
+			 Lanrage__Control__Setting *message)
 {
 	lanrage__control__setting__init(message);
 	message->key = pb_view_text(setting->key);
+	message->group = pb_view_text(setting->group);
+	message->type = pb_view_text(setting->type);
 	message->value = pb_view_text(setting->value);
 	message->fallback = pb_view_text(setting->fallback);
 	message->description = pb_view_text(setting->description);
+	for (size_t i = 0; i < setting->n_choices; i++)
+		pointers->choices[i] = pb_view_text(setting->choices[i]);
+	message->n_choices = setting->n_choices;
+	message->choices = pointers->choices;
+	message->bounded = setting->bounded;
+	message->min = setting->min;
+	message->max = setting->max;
+	message->unit = pb_view_text(setting->unit);
+	message->applies = pb_view_text(setting->applies);
+	message->secret = setting->secret;
+	message->set = setting->set;
+}
+
+static bool take_choices(const Lanrage__Control__Setting *message, struct control_setting *setting)
+{
+	if (message->n_choices > CONTROL_CHOICES_MAX)
+		return false;
+	for (size_t i = 0; i < message->n_choices; i++)
+		if (!pb_take_text(message->choices[i], setting->choices[i],
+				  sizeof(setting->choices[i])))
+			return false;
+	setting->n_choices = message->n_choices;
+	return true;
 }
 
 static bool take_setting(const Lanrage__Control__Setting *message, struct control_setting *setting)
 {
+	setting->bounded = message->bounded;
+	setting->min = message->min;
+	setting->max = message->max;
+	setting->secret = message->secret;
+	setting->set = message->set;
 	return pb_take_text(message->key, setting->key, sizeof(setting->key)) &&
+	       pb_take_text(message->group, setting->group, sizeof(setting->group)) &&
+	       pb_take_text(message->type, setting->type, sizeof(setting->type)) &&
 	       pb_take_text(message->value, setting->value, sizeof(setting->value)) &&
 	       pb_take_text(message->fallback, setting->fallback, sizeof(setting->fallback)) &&
 	       pb_take_text(message->description, setting->description,
-			    sizeof(setting->description));
-}
-
-ssize_t control_setting_encode(const struct control_setting *setting, uint8_t **bytes)
-{
-	Lanrage__Control__Setting message;
-
-	setting_view(setting, &message);
-	return pb_pack(&message.base, bytes);
-}
-
-int control_setting_decode(struct control_setting *setting, const uint8_t *bytes, size_t length)
-{
-	struct pb_memory memory;
-	const Lanrage__Control__Setting *message = pb_unpack(
-		&memory, SMALL_BUDGET, &lanrage__control__setting__descriptor, bytes, length);
-	bool good;
-
-	memset(setting, 0, sizeof(*setting));
-	good = message && take_setting(message, setting);
-	pb_free(&memory);
-	return good ? 0 : -EBADMSG;
+			    sizeof(setting->description)) &&
+	       pb_take_text(message->unit, setting->unit, sizeof(setting->unit)) &&
+	       pb_take_text(message->applies, setting->applies, sizeof(setting->applies)) &&
+	       take_choices(message, setting);
 }
 
 ssize_t control_settings_encode(const struct control_settings *settings, uint8_t **bytes)
 {
 	Lanrage__Control__Settings message = LANRAGE__CONTROL__SETTINGS__INIT;
 	Lanrage__Control__Setting items[CONTROL_SETTINGS_MAX], *list[CONTROL_SETTINGS_MAX];
+	struct setting_pointers pointers[CONTROL_SETTINGS_MAX];
 
 	if (settings->n_settings > CONTROL_SETTINGS_MAX)
 		return -EMSGSIZE;
 	for (size_t i = 0; i < settings->n_settings; i++) {
-		setting_view(&settings->settings[i], &items[i]);
+		setting_view(&settings->settings[i], &pointers[i], &items[i]);
 		list[i] = &items[i];
 	}
 	message.n_settings = settings->n_settings;
@@ -506,4 +527,188 @@ void control_settings_clear(struct control_settings *settings)
 {
 	free(settings->settings);
 	memset(settings, 0, sizeof(*settings));
+}
+
+/* ---- changes, and configurations, which are made of them */
+
+static bool take_changes(size_t n, Lanrage__Control__Change *const *messages,
+			 struct control_changes *changes)
+{
+	if (n > CONTROL_SETTINGS_MAX)
+		return false;
+	changes->changes = calloc(n + 1, sizeof(*changes->changes));
+	if (!changes->changes)
+		return false;
+	changes->n_changes = n;
+	for (size_t i = 0; i < n; i++) {
+		struct control_change *to = &changes->changes[i];
+
+		if (!pb_take_text(messages[i]->key, to->key, sizeof(to->key)) ||
+		    !pb_take_text(messages[i]->value, to->value, sizeof(to->value)) ||
+		    messages[i]->kind >= CONTROL_KINDS)
+			return false;
+		to->kind = (enum control_kind)messages[i]->kind;
+	}
+	return true;
+}
+
+static void changes_view(const struct control_changes *changes, Lanrage__Control__Change *items,
+			 Lanrage__Control__Change **list)
+{
+	for (size_t i = 0; i < changes->n_changes; i++) {
+		lanrage__control__change__init(&items[i]);
+		items[i].key = pb_view_text(changes->changes[i].key);
+		items[i].value = pb_view_text(changes->changes[i].value);
+		items[i].kind = changes->changes[i].kind;
+		list[i] = &items[i];
+	}
+}
+
+ssize_t control_changes_encode(const struct control_changes *changes, uint8_t **bytes)
+{
+	Lanrage__Control__Changes message = LANRAGE__CONTROL__CHANGES__INIT;
+	Lanrage__Control__Change items[CONTROL_SETTINGS_MAX], *list[CONTROL_SETTINGS_MAX];
+
+	if (changes->n_changes > CONTROL_SETTINGS_MAX)
+		return -EMSGSIZE;
+	changes_view(changes, items, list);
+	message.rest = changes->rest;
+	message.n_changes = changes->n_changes;
+	message.changes = list;
+	return pb_pack(&message.base, bytes);
+}
+
+int control_changes_decode(struct control_changes *changes, const uint8_t *bytes, size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Control__Changes *message = pb_unpack(
+		&memory, SETTINGS_BUDGET, &lanrage__control__changes__descriptor, bytes, length);
+	bool good;
+
+	memset(changes, 0, sizeof(*changes));
+	good = message && message->rest < CONTROL_RESTS &&
+	       take_changes(message->n_changes, message->changes, changes);
+	if (good)
+		changes->rest = (enum control_rest)message->rest;
+	pb_free(&memory);
+	if (!good)
+		control_changes_clear(changes);
+	return good ? 0 : -EBADMSG;
+}
+
+void control_changes_clear(struct control_changes *changes)
+{
+	if (changes->changes)
+		explicit_bzero(changes->changes, changes->n_changes * sizeof(*changes->changes));
+	free(changes->changes);
+	memset(changes, 0, sizeof(*changes));
+}
+
+ssize_t control_title_encode(const struct control_title *title, uint8_t **bytes)
+{
+	Lanrage__Control__ConfigurationName message = LANRAGE__CONTROL__CONFIGURATION_NAME__INIT;
+
+	message.name = pb_view_text(title->name);
+	return pb_pack(&message.base, bytes);
+}
+
+int control_title_decode(struct control_title *title, const uint8_t *bytes, size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Control__ConfigurationName *message =
+		pb_unpack(&memory, SMALL_BUDGET, &lanrage__control__configuration_name__descriptor,
+			  bytes, length);
+	bool good;
+
+	memset(title, 0, sizeof(*title));
+	good = message && pb_take_text(message->name, title->name, sizeof(title->name));
+	pb_free(&memory);
+	return good ? 0 : -EBADMSG;
+}
+
+struct configuration_views {
+	Lanrage__Control__Configuration messages[CONTROL_SAVED_MAX];
+	Lanrage__Control__Configuration *list[CONTROL_SAVED_MAX];
+	Lanrage__Control__Change changes[CONTROL_SAVED_MAX][CONTROL_SETTINGS_MAX];
+	Lanrage__Control__Change *pointers[CONTROL_SAVED_MAX][CONTROL_SETTINGS_MAX];
+};
+
+static void configuration_view(const struct control_configuration *from,
+			       struct configuration_views *views, size_t at)
+{
+	Lanrage__Control__Configuration *message = &views->messages[at];
+
+	lanrage__control__configuration__init(message);
+	message->name = pb_view_text(from->name);
+	message->saved_s = from->saved_s;
+	message->active = from->active;
+	changes_view(&from->settings, views->changes[at], views->pointers[at]);
+	message->n_settings = from->settings.n_changes;
+	message->settings = views->pointers[at];
+	views->list[at] = message;
+}
+
+ssize_t control_configurations_encode(const struct control_configurations *list, uint8_t **bytes)
+{
+	Lanrage__Control__Configurations message = LANRAGE__CONTROL__CONFIGURATIONS__INIT;
+	struct configuration_views *views;
+	ssize_t n;
+
+	if (list->n_configurations > CONTROL_SAVED_MAX)
+		return -EMSGSIZE;
+	for (size_t i = 0; i < list->n_configurations; i++)
+		if (list->configurations[i].settings.n_changes > CONTROL_SETTINGS_MAX)
+			return -EMSGSIZE;
+	views = malloc(sizeof(*views));
+	if (!views)
+		return -ENOMEM;
+	for (size_t i = 0; i < list->n_configurations; i++)
+		configuration_view(&list->configurations[i], views, i);
+	message.n_configurations = list->n_configurations;
+	message.configurations = views->list;
+	n = pb_pack(&message.base, bytes);
+	free(views);
+	return n;
+}
+
+static bool take_configuration(const Lanrage__Control__Configuration *message,
+			       struct control_configuration *to)
+{
+	to->saved_s = message->saved_s;
+	to->active = message->active;
+	return pb_take_text(message->name, to->name, sizeof(to->name)) &&
+	       take_changes(message->n_settings, message->settings, &to->settings);
+}
+
+int control_configurations_decode(struct control_configurations *list, const uint8_t *bytes,
+				  size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Control__Configurations *message =
+		pb_unpack(&memory, SETTINGS_BUDGET, &lanrage__control__configurations__descriptor,
+			  bytes, length);
+	bool good;
+
+	memset(list, 0, sizeof(*list));
+	good = message && message->n_configurations <= CONTROL_SAVED_MAX;
+	if (good)
+		list->configurations =
+			calloc(message->n_configurations + 1, sizeof(*list->configurations));
+	good = good && list->configurations;
+	if (good)
+		list->n_configurations = message->n_configurations;
+	for (size_t i = 0; good && i < message->n_configurations; i++)
+		good = take_configuration(message->configurations[i], &list->configurations[i]);
+	pb_free(&memory);
+	if (!good)
+		control_configurations_clear(list);
+	return good ? 0 : -EBADMSG;
+}
+
+void control_configurations_clear(struct control_configurations *list)
+{
+	for (size_t i = 0; i < list->n_configurations; i++)
+		control_changes_clear(&list->configurations[i].settings);
+	free(list->configurations);
+	memset(list, 0, sizeof(*list));
 }

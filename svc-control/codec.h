@@ -21,6 +21,10 @@
 #define CONTROL_SETTING_MAX   1024
 #define CONTROL_PARTY_ID_SIZE 16
 #define CONTROL_SETTINGS_MAX  64
+#define CONTROL_WORD_MAX      32 /* bytes with the NUL: a group, a type, a choice, a unit */
+#define CONTROL_CHOICES_MAX   8
+#define CONTROL_TITLE_MAX     65   /* bytes with the NUL: a saved configuration's name */
+#define CONTROL_SAVED_MAX     32   /* how many of those */
 #define CONTROL_SHARED_MAX    1536 /* fits an announcement beside everything else */
 
 enum control_request {
@@ -31,7 +35,10 @@ enum control_request {
 	CONTROL_MAKE_INVITE,	/* struct control_invite_wish -> struct control_invite; by api */
 	CONTROL_SET_UP,		/* struct control_up -> (); by api: connect, disconnect */
 	CONTROL_GET_SETTINGS,	/* () -> struct control_settings; by api, metrics, browser, nat */
-	CONTROL_SET_SETTING,	/* struct control_setting -> (); by api. -EINVAL with words */
+	CONTROL_SET_SETTINGS,	/* struct control_changes -> struct control_settings: those that
+				 * changed, and those named where the rest stays; by api. All of them,
+				 * stored together, or   none: -EINVAL, -ENOENT (no such key) with
+				 * words   that begin with   the key */
 	CONTROL_REVOKE_INVITE,	/* struct control_code -> (); by api. -ENOENT: no such open code */
 	CONTROL_KICK,		/* struct control_kick -> (); by api: done when every member that is
 				 * reachable was told. -ENOENT: no such member */
@@ -39,6 +46,12 @@ enum control_request {
 				 * browsers; takes the place of what was shared before */
 	CONTROL_GET_SHARED,	/* () -> struct control_shared_list: of the other members; by
 				 * browser */
+	CONTROL_GET_SAVED,	/* () -> struct control_configurations; these by api */
+	CONTROL_SAVE,		/* struct control_title -> (): the settings of now, but the secret
+				 * ones, under that name. -ENOSPC: CONTROL_SAVED_MAX there are */
+	CONTROL_USE_SAVED,	/* struct control_title -> struct control_settings: as
+				 * CONTROL_SET_SETTINGS. -ENOENT: no such configuration */
+	CONTROL_FORGET_SAVED,	/* struct control_title -> (). -ENOENT */
 };
 /* CREATE, JOIN and MAKE_INVITE may take up to 5 s waiting for the server and 5 s more for the
  * interface: ask with CONTROL_SLOW_TIMEOUT_MS. Errors carry words meant for the user. -EALREADY: in
@@ -157,16 +170,72 @@ struct control_status {
 	struct control_member *members;
 };
 
+/* One setting and everything there is to say about it (schema.h). */
 struct control_setting {
 	char key[CONTROL_NAME_MAX];
-	char value[CONTROL_SETTING_MAX];
-	char fallback[CONTROL_SETTING_MAX]; /* the default; answers only */
+	char group[CONTROL_WORD_MAX];
+	char type[CONTROL_WORD_MAX];
+	char value[CONTROL_SETTING_MAX]; /* in force; "" of a secret one, always */
+	char fallback[CONTROL_SETTING_MAX];
 	char description[CONTROL_REASON_MAX];
+	size_t n_choices;
+	char choices[CONTROL_CHOICES_MAX][CONTROL_WORD_MAX];
+	bool bounded; /* min and max count */
+	int64_t min, max;
+	char unit[CONTROL_WORD_MAX];
+	char applies[CONTROL_WORD_MAX];
+	bool secret;
+	bool set; /* stored; else the default is in force */
 };
 
 struct control_settings {
 	size_t n_settings;
 	struct control_setting *settings;
+};
+
+/* What the user wrote: programs may give a switch as a truth value and a number as one. */
+enum control_kind {
+	CONTROL_KIND_TEXT = 0,
+	CONTROL_KIND_SWITCH, /* value is on or off */
+	CONTROL_KIND_NUMBER, /* value is in decimal digits */
+	CONTROL_KINDS,
+};
+
+struct control_change {
+	char key[CONTROL_NAME_MAX];
+	char value[CONTROL_SETTING_MAX]; /* "": back to the default */
+	enum control_kind kind;
+};
+
+/* What becomes of the settings that are not named. */
+enum control_rest {
+	CONTROL_REST_STAYS = 0,
+	CONTROL_REST_DEFAULT,	/* back to their defaults; secret ones stay, and may not be named */
+	CONTROL_REST_FORGOTTEN, /* secret ones as well */
+	CONTROL_RESTS,
+};
+
+struct control_changes {
+	enum control_rest rest;
+	size_t n_changes;
+	struct control_change *changes;
+};
+
+struct control_title {
+	char name[CONTROL_TITLE_MAX];
+};
+
+/* Settings saved under a name. */
+struct control_configuration {
+	char name[CONTROL_TITLE_MAX];
+	uint64_t saved_s;		 /* since 1970 */
+	bool active;			 /* what is in force now equals it, but for secret ones */
+	struct control_changes settings; /* those that were not at their defaults */
+};
+
+struct control_configurations {
+	size_t n_configurations;
+	struct control_configuration *configurations;
 };
 
 ssize_t control_create_encode(const struct control_create *create, uint8_t **bytes);
@@ -193,10 +262,18 @@ int control_up_decode(struct control_up *up, const uint8_t *bytes, size_t length
 ssize_t control_status_encode(const struct control_status *status, uint8_t **bytes);
 int control_status_decode(struct control_status *status, const uint8_t *bytes, size_t length);
 void control_status_clear(struct control_status *status);
-ssize_t control_setting_encode(const struct control_setting *setting, uint8_t **bytes);
-int control_setting_decode(struct control_setting *setting, const uint8_t *bytes, size_t length);
 ssize_t control_settings_encode(const struct control_settings *settings, uint8_t **bytes);
 int control_settings_decode(struct control_settings *settings, const uint8_t *bytes, size_t length);
 void control_settings_clear(struct control_settings *settings);
+ssize_t control_changes_encode(const struct control_changes *changes, uint8_t **bytes);
+int control_changes_decode(struct control_changes *changes, const uint8_t *bytes, size_t length);
+/* Wipes the values. */
+void control_changes_clear(struct control_changes *changes);
+ssize_t control_title_encode(const struct control_title *title, uint8_t **bytes);
+int control_title_decode(struct control_title *title, const uint8_t *bytes, size_t length);
+ssize_t control_configurations_encode(const struct control_configurations *list, uint8_t **bytes);
+int control_configurations_decode(struct control_configurations *list, const uint8_t *bytes,
+				  size_t length);
+void control_configurations_clear(struct control_configurations *list);
 
 #endif

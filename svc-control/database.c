@@ -13,9 +13,17 @@
 #include "common/service.h"
 #include "svc-control/sealed_codec.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
+#define SCHEMA_OLDEST  2 /* what can be brought up to it */
 
-static const char schema[] =
+#define SAVED_TABLES                                                                 \
+	"CREATE TABLE configuration (name TEXT PRIMARY KEY, saved INTEGER NOT NULL)" \
+	" WITHOUT ROWID;"                                                            \
+	"CREATE TABLE configured (name TEXT NOT NULL, key TEXT NOT NULL,"            \
+	" value TEXT NOT NULL, PRIMARY KEY (name, key)) WITHOUT ROWID;"              \
+	"PRAGMA user_version = 3;"
+
+static const char schema[] = SAVED_TABLES
 	"CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE party (only INTEGER PRIMARY KEY CHECK (only = 1), id BLOB NOT NULL,"
@@ -29,8 +37,7 @@ static const char schema[] =
 	" present INTEGER NOT NULL, listed INTEGER NOT NULL, sequence INTEGER NOT NULL,"
 	" said BLOB NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE generation (number INTEGER PRIMARY KEY, record BLOB NOT NULL);"
-	"CREATE TABLE cache (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
-	"PRAGMA user_version = 2;";
+	"CREATE TABLE cache (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;";
 
 enum statement {
 	GET_SETTING,
@@ -48,6 +55,12 @@ enum statement {
 	GET_CACHE,
 	SET_CACHE,
 	REMOVE_CACHE,
+	SET_CONFIGURATION,
+	REMOVE_CONFIGURATION,
+	EACH_CONFIGURATION,
+	ADD_CONFIGURED,
+	REMOVE_CONFIGURED,
+	EACH_CONFIGURED,
 	STATEMENTS,
 };
 
@@ -72,6 +85,12 @@ static const char *const statements[STATEMENTS] = {
 	[GET_CACHE] = "SELECT value FROM cache WHERE name = ?1",
 	[SET_CACHE] = "INSERT OR REPLACE INTO cache VALUES (?1, ?2)",
 	[REMOVE_CACHE] = "DELETE FROM cache WHERE name = ?1",
+	[SET_CONFIGURATION] = "INSERT OR REPLACE INTO configuration VALUES (?1, ?2)",
+	[REMOVE_CONFIGURATION] = "DELETE FROM configuration WHERE name = ?1",
+	[EACH_CONFIGURATION] = "SELECT name, saved FROM configuration ORDER BY name",
+	[ADD_CONFIGURED] = "INSERT OR REPLACE INTO configured VALUES (?1, ?2, ?3)",
+	[REMOVE_CONFIGURED] = "DELETE FROM configured WHERE name = ?1",
+	[EACH_CONFIGURED] = "SELECT key, value FROM configured WHERE name = ?1 ORDER BY key",
 };
 
 struct database {
@@ -135,7 +154,7 @@ static bool database_pragma(struct database *database, const char *sql, char *va
 	return good;
 }
 
-/* Reads only: a file that is not ours to use stays as it is. */
+/* Reads only: a file that is not ours to use stays as it is. The version, or a negative errno. */
 static int database_inspect(struct database *database, const char *path, struct error *error)
 {
 	char value[32];
@@ -151,7 +170,7 @@ static int database_inspect(struct database *database, const char *path, struct 
 		return error_set(error, -EPROTONOSUPPORT,
 				 "%s was made by a later version of LANrage; install that version",
 				 path);
-	if (version < SCHEMA_VERSION)
+	if (version < SCHEMA_OLDEST)
 		return error_set(
 			error, -EPROTONOSUPPORT,
 			"%s was made by an earlier version of LANrage, which this one does "
@@ -162,7 +181,18 @@ static int database_inspect(struct database *database, const char *path, struct 
 		return error_set(error, -EBADMSG, "%s is damaged", path);
 	if (sqlite3_db_readonly(database->sqlite, "main") != 0)
 		return error_set(error, -EACCES, "%s may not be written", path);
-	return 0;
+	return version;
+}
+
+/* From SCHEMA_OLDEST. A kill leaves the old version or the new one. */
+static int database_upgrade(struct database *database)
+{
+	int r = database_execute(database, "BEGIN IMMEDIATE; " SAVED_TABLES " COMMIT",
+				 "bring it up to this version");
+
+	if (r < 0)
+		sqlite3_exec(database->sqlite, "ROLLBACK", NULL, NULL, NULL);
+	return r;
 }
 
 static int database_prepare(struct database *database)
@@ -177,14 +207,16 @@ static int database_prepare(struct database *database)
 
 static int database_set_up(struct database *database, const char *path, struct error *error)
 {
-	int r = database_inspect(database, path, error);
+	int version = database_inspect(database, path, error), r;
 
-	if (r < 0)
-		return r;
+	if (version < 0)
+		return version;
 	r = database_execute(database,
 			     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
 			     "PRAGMA trusted_schema = OFF;",
 			     "open it");
+	if (r == 0 && version < SCHEMA_VERSION)
+		r = database_upgrade(database);
 	if (r == 0)
 		r = database_prepare(database);
 	return r < 0 ? error_set(error, r, "cannot write %s: %s", path, strerror(-r)) : 0;
@@ -421,6 +453,79 @@ int database_set_setting(struct database *database, const char *key, const char 
 	if (value)
 		bind_text(statement, 2, value);
 	return database_write(database, statement, "store a setting");
+}
+
+int database_set_configuration(struct database *database, const char *name, uint64_t saved_s)
+{
+	sqlite3_stmt *statement = database_use(database, REMOVE_CONFIGURED);
+	int r = database_begin(database);
+
+	if (r < 0)
+		return r;
+	bind_text(statement, 1, name);
+	(void)database_write(database, statement, "empty a configuration");
+	statement = database_use(database, SET_CONFIGURATION);
+	bind_text(statement, 1, name);
+	bind_number(statement, 2, saved_s);
+	(void)database_write(database, statement, "store a configuration");
+	return database_commit(database);
+}
+
+int database_add_configured(struct database *database, const char *name, const char *key,
+			    const char *value)
+{
+	sqlite3_stmt *statement = database_use(database, ADD_CONFIGURED);
+
+	bind_text(statement, 1, name);
+	bind_text(statement, 2, key);
+	bind_text(statement, 3, value);
+	return database_write(database, statement, "store a configuration's setting");
+}
+
+int database_remove_configuration(struct database *database, const char *name)
+{
+	sqlite3_stmt *statement = database_use(database, REMOVE_CONFIGURED);
+	int r = database_begin(database), gone;
+
+	if (r < 0)
+		return r;
+	bind_text(statement, 1, name);
+	(void)database_write(database, statement, "empty a configuration");
+	statement = database_use(database, REMOVE_CONFIGURATION);
+	bind_text(statement, 1, name);
+	(void)database_write(database, statement, "remove a configuration");
+	gone = sqlite3_changes(database->sqlite);
+	r = database_commit(database);
+	return r == 0 && gone == 0 ? -ENOENT : r;
+}
+
+int database_each_configuration(struct database *database,
+				void (*each)(void *data, const char *name, uint64_t saved_s),
+				void *data)
+{
+	sqlite3_stmt *statement = database_use(database, EACH_CONFIGURATION);
+	int r;
+
+	while ((r = database_read(database, statement, "read the configurations")) == 1)
+		each(data, (const char *)sqlite3_column_text(statement, 0),
+		     (uint64_t)sqlite3_column_int64(statement, 1));
+	sqlite3_reset(statement);
+	return r;
+}
+
+int database_each_configured(struct database *database, const char *name,
+			     void (*each)(void *data, const char *key, const char *value),
+			     void *data)
+{
+	sqlite3_stmt *statement = database_use(database, EACH_CONFIGURED);
+	int r;
+
+	bind_text(statement, 1, name);
+	while ((r = database_read(database, statement, "read a configuration")) == 1)
+		each(data, (const char *)sqlite3_column_text(statement, 0),
+		     (const char *)sqlite3_column_text(statement, 1));
+	sqlite3_reset(statement);
+	return r;
 }
 
 int database_next_sequence(struct database *database, uint64_t floor, uint64_t *sequence)

@@ -4,9 +4,9 @@
  * kill at any moment leaves the state before or after it, never between. Group several changes with
  * database_begin() and database_commit(); groups nest, and one failure inside undoes the outermost.
  * Functions return 0 or a negative errno; the words are logged once, here. A database of a later
- * version or one that is damaged is refused at opening, and left as it is. So is an empty file: a
- * new database is made aside and moved into place with its tables. The file is 0600: it holds the
- * party's key.
+ * version or one that is damaged is refused at opening, and left as it is; one of version 2 is
+ * brought up to this one, in one transaction. An empty file is damage too: a new database is made
+ * aside and moved into place with its tables. The file is 0600: it holds the party's key.
  */
 #ifndef LANRAGE_CONTROL_DATABASE_H
 #define LANRAGE_CONTROL_DATABASE_H
@@ -37,6 +37,20 @@ int database_get_setting(struct database *database, const char *key,
 			 char value[CONTROL_SETTING_MAX]);
 /* value NULL: back to the default. */
 int database_set_setting(struct database *database, const char *key, const char *value);
+
+/* Saved configurations: a name, when, and settings. Setting one begins it anew, without settings.
+ * Removing: -ENOENT. Both lists are in the order of names and keys. */
+int database_set_configuration(struct database *database, const char *name, uint64_t saved_s);
+int database_add_configured(struct database *database, const char *name, const char *key,
+			    const char *value);
+int database_remove_configuration(struct database *database, const char *name);
+int database_each_configuration(struct database *database,
+				void (*each)(void *data, const char *name, uint64_t saved_s),
+				void *data);
+/* Of one configuration; none where there is no such. */
+int database_each_configured(struct database *database, const char *name,
+			     void (*each)(void *data, const char *key, const char *value),
+			     void *data);
 
 /* A number that only grows, given once: stored before it is returned. At least `floor`. */
 int database_next_sequence(struct database *database, uint64_t floor, uint64_t *sequence);

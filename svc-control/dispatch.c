@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "svc-control/configurations.h"
 #include "svc-control/service.h"
 
 static void reply_malformed(struct bus_call *call)
@@ -139,27 +140,22 @@ static void control_apply_settings(struct control *control)
 	control_changed(control);
 }
 
-static void control_store_setting(struct control *control, struct bus_call *call, const char *key,
-				  const char *value)
+static void on_set_up(void *data, struct bus_call *call, const uint8_t *body, size_t length)
 {
+	struct control *control = data;
+	struct control_up wish;
 	struct error error;
 
-	if (settings_set(&control->settings, key, value, &error) < 0) {
+	if (control_up_decode(&wish, body, length) < 0) {
+		reply_malformed(call);
+		return;
+	}
+	if (settings_set(&control->settings, SETTING_UP, wish.up ? "on" : "off", &error) < 0) {
 		bus_reply_error(call, error.code, error.text);
 		return;
 	}
 	control_apply_settings(control);
 	bus_reply(call, NULL, 0);
-}
-
-static void on_set_up(void *data, struct bus_call *call, const uint8_t *body, size_t length)
-{
-	struct control_up wish;
-
-	if (control_up_decode(&wish, body, length) < 0)
-		reply_malformed(call);
-	else
-		control_store_setting(data, call, SETTING_UP, wish.up ? "on" : "off");
 }
 
 static void on_get_settings(void *data, struct bus_call *call, const uint8_t *body, size_t length)
@@ -177,14 +173,105 @@ static void on_get_settings(void *data, struct bus_call *call, const uint8_t *bo
 	bus_reply_encoded(call, n, bytes);
 }
 
-static void on_set_setting(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+/* Stores, lets it take effect, and answers with what has changed. */
+static void change_settings(struct control *control, struct bus_call *call,
+			    const struct control_changes *changes)
 {
-	struct control_setting wish;
+	struct control_settings before = {0}, after = {0};
+	struct error error = {0};
+	uint8_t *bytes = NULL;
+	ssize_t n = settings_list(&control->settings, &before);
 
-	if (control_setting_decode(&wish, body, length) < 0)
-		reply_malformed(call);
+	if (n == 0)
+		n = settings_change(&control->settings, changes, &error);
+	if (n == 0) {
+		control_apply_settings(control);
+		n = settings_list(&control->settings, &after);
+	}
+	if (n == 0) {
+		settings_keep_changed(&after, &before, changes);
+		n = control_settings_encode(&after, &bytes);
+	}
+	control_settings_clear(&before);
+	control_settings_clear(&after);
+	if (error.code < 0)
+		bus_reply_error(call, error.code, error.text);
 	else
-		control_store_setting(data, call, wish.key, wish.value);
+		bus_reply_encoded(call, n, bytes);
+}
+
+static void on_set_settings(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct control_changes changes;
+
+	if (control_changes_decode(&changes, body, length) < 0) {
+		reply_malformed(call);
+		return;
+	}
+	change_settings(data, call, &changes);
+	control_changes_clear(&changes);
+}
+
+static void on_get_saved(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct control *control = data;
+	struct control_configurations list = {0};
+	uint8_t *bytes = NULL;
+	ssize_t n = configurations_list(&control->settings, &list);
+
+	(void)body;
+	(void)length;
+	if (n == 0)
+		n = control_configurations_encode(&list, &bytes);
+	control_configurations_clear(&list);
+	bus_reply_encoded(call, n, bytes);
+}
+
+static void on_save(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct control *control = data;
+	struct control_title title;
+	struct error error;
+
+	if (control_title_decode(&title, body, length) < 0)
+		reply_malformed(call);
+	else if (configurations_save(&control->settings, title.name, clock_wall_us() / CLOCK_SECOND,
+				     &error) < 0)
+		bus_reply_error(call, error.code, error.text);
+	else
+		bus_reply(call, NULL, 0);
+}
+
+static void on_use_saved(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct control *control = data;
+	struct control_changes changes = {0};
+	struct control_title title;
+	struct error error;
+
+	if (control_title_decode(&title, body, length) < 0) {
+		reply_malformed(call);
+		return;
+	}
+	if (configurations_read(&control->settings, title.name, &changes, &error) < 0)
+		bus_reply_error(call, error.code, error.text);
+	else
+		change_settings(control, call, &changes);
+	control_changes_clear(&changes);
+}
+
+static void on_forget_saved(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct control *control = data;
+	struct control_title title;
+	struct error error;
+
+	if (control_title_decode(&title, body, length) < 0)
+		reply_malformed(call);
+	else if (configurations_forget(&control->settings, title.name, &error) < 0)
+		bus_reply_error(call, error.code, error.text);
+	else
+		bus_reply(call, NULL, 0);
 }
 
 #define READERS (BUS_FROM(SERVICE_API) | BUS_FROM(SERVICE_METRICS) | BUS_FROM(SERVICE_BROWSER))
@@ -197,10 +284,14 @@ const struct bus_method control_methods[] = {
 	{CONTROL_MAKE_INVITE, BUS_FROM(SERVICE_API), on_invite},
 	{CONTROL_SET_UP, BUS_FROM(SERVICE_API), on_set_up},
 	{CONTROL_GET_SETTINGS, READERS, on_get_settings},
-	{CONTROL_SET_SETTING, BUS_FROM(SERVICE_API), on_set_setting},
+	{CONTROL_SET_SETTINGS, BUS_FROM(SERVICE_API), on_set_settings},
 	{CONTROL_REVOKE_INVITE, BUS_FROM(SERVICE_API), on_revoke},
 	{CONTROL_KICK, BUS_FROM(SERVICE_API), on_kick},
 	{CONTROL_SET_SHARED, BUS_FROM(SERVICE_BROWSER), on_set_shared},
 	{CONTROL_GET_SHARED, BUS_FROM(SERVICE_BROWSER), on_get_shared},
+	{CONTROL_GET_SAVED, BUS_FROM(SERVICE_API), on_get_saved},
+	{CONTROL_SAVE, BUS_FROM(SERVICE_API), on_save},
+	{CONTROL_USE_SAVED, BUS_FROM(SERVICE_API), on_use_saved},
+	{CONTROL_FORGET_SAVED, BUS_FROM(SERVICE_API), on_forget_saved},
 	{0, 0, NULL},
 };

@@ -96,17 +96,27 @@ static void membership_arrived(struct control *control, const struct error *erro
 		operation_answer(control, NULL, 0);
 }
 
+static void membership_keep(struct control_changes *changes, const char *key, const char *value)
+{
+	struct control_change *change = &changes->changes[changes->n_changes++];
+
+	(void)snprintf(change->key, sizeof(change->key), "%s", key);
+	(void)snprintf(change->value, sizeof(change->value), "%s", value);
+}
+
 /* The wishes that proved right become settings. */
 static void membership_keep_settings(struct control *control)
 {
 	const struct operation *operation = &control->operation;
-	const struct settings *settings = &control->settings;
+	struct control_change room[3] = {{.kind = CONTROL_KIND_TEXT}};
+	struct control_changes changes = {.changes = room};
 
 	if (operation->name_is_new)
-		settings_set(settings, SETTING_PEER_NAME, operation->record.own_name, NULL);
+		membership_keep(&changes, SETTING_PEER_NAME, operation->record.own_name);
 	if (operation->url_is_new)
-		settings_set(settings, SETTING_SERVER_URL, operation->server_url, NULL);
-	settings_set(settings, SETTING_UP, "on", NULL);
+		membership_keep(&changes, SETTING_SERVER_URL, operation->server_url);
+	membership_keep(&changes, SETTING_UP, "on");
+	(void)settings_change(&control->settings, &changes, NULL); /* a failure was logged */
 	bus_publish(control->bus, CONTROL_EVENT_SETTINGS, NULL, 0);
 }
 
@@ -166,19 +176,16 @@ static void membership_send_create(struct control *control)
 	membership_request(control, &frame, membership_created);
 }
 
+/* The setting is checked when it is stored, but its default comes from lanraged.conf. */
 static int membership_prefix(const struct control *control, struct addr_prefix *prefix,
 			     struct error *error)
 {
-	const char *text =
-		config_get(control->service->config, "party", "subnet", PARTY_PREFIX_DEFAULT);
+	char text[CONTROL_SETTING_MAX];
 
-	if (addr_prefix_parse(prefix, text) < 0 || prefix->addr.family != ADDR_IPV4 ||
-	    prefix->length < 8 || prefix->length > 24)
-		return error_set(error, -EINVAL,
-				 "[party] subnet=%s in the configuration is no IPv4 network from "
-				 "/8 to /24; write for example 10.66.0.0/16",
-				 text);
-	return 0;
+	settings_get(&control->settings, SETTING_SUBNET, text);
+	if (settings_check(schema_find(SETTING_SUBNET), text, error) < 0)
+		return error->code;
+	return addr_prefix_parse(prefix, text);
 }
 
 /* A new party with this machine as its host. */

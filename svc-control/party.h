@@ -32,6 +32,8 @@
 #include "svc-control/rendezvous_codec.h"
 
 #define PARTY_PREFIX_DEFAULT "10.66.0.0/16"
+#define PARTY_PREFIX_MIN     8 /* bits */
+#define PARTY_PREFIX_MAX     24
 #define PARTY_MEMBERS_MAX    DATAPLANE_MEMBERS_MAX
 
 struct party_member {

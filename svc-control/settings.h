@@ -1,8 +1,10 @@
-/* settings.h - the settings a user may change, each with its default and what it is for.
+/* settings.h - the settings in force, and changing them.
  *
- * Only settings that some code reads are listed. Values are texts; each has a check that says in
- * words what is wrong. Kept in the database; an unset one has its default, which may come from
- * lanraged.conf.
+ * What there is to set is in schema.h. Values are texts, kept in the database; one that is not
+ * stored has its default. A change is of any number of settings: all of them are checked first,
+ * then stored in one transaction, so that a refusal, a full disk or a kill at any moment leaves all
+ * as they were or all as they should be. A secret one's value is for the code that needs it
+ * (settings_get), and in no list.
  */
 #ifndef LANRAGE_CONTROL_SETTINGS_H
 #define LANRAGE_CONTROL_SETTINGS_H
@@ -11,32 +13,29 @@
 #include "common/error.h"
 #include "svc-control/codec.h"
 #include "svc-control/database.h"
-
-#define SETTING_PEER_NAME  "peer_name"	 /* this machine's name in a party */
-#define SETTING_SERVER_URL "server_url"	 /* the rendezvous server */
-#define SETTING_UP	   "up"		 /* connect to the party: on or off */
-#define SETTING_INVITE_TTL "invite_ttl"	 /* how long a code is good */
-#define SETTING_DOUBLING   "doubling"	 /* short packets along two paths */
-#define SETTING_TSO	   "offload_tso" /* on or off, each of these (svc-dataplane/codec.h) */
-#define SETTING_USO	   "offload_uso"
-#define SETTING_GSO	   "offload_gso"
-#define SETTING_GRO	   "offload_gro"
-#define SETTING_LAN	   "lan.discovery" /* likewise; games find each other */
-#define SETTING_MDNS	   "lan.mdns"
-#define SETTING_SSDP	   "lan.ssdp"
+#include "svc-control/schema.h"
 
 struct settings {
 	struct database *database;   /* borrowed */
 	const struct config *config; /* borrowed */
 };
 
-/* The value in force. -ENOENT: no such setting. */
+/* The value in force, a secret one's too. -ENOENT: no such setting. */
 int settings_get(const struct settings *settings, const char *key, char value[CONTROL_SETTING_MAX]);
-/* An empty value goes back to the default. -ENOENT, -EINVAL with words; nothing changes then. */
+/* Pure. -EINVAL with words that begin with the key and never hold the value. */
+int settings_check(const struct schema_setting *setting, const char *value, struct error *error);
+/* All or nothing. -ENOENT, -EINVAL, or why it could not be stored, with words. */
+int settings_change(const struct settings *settings, const struct control_changes *changes,
+		    struct error *error);
+/* The same of one. */
 int settings_set(const struct settings *settings, const char *key, const char *value,
 		 struct error *error);
 /* All, for showing. Free with control_settings_clear(). -ENOMEM. */
 int settings_list(const struct settings *settings, struct control_settings *list);
+/* Of `after`, those that are not as in `before`, in place; and those that `changes` names, where
+ * that says nothing of the rest. */
+void settings_keep_changed(struct control_settings *after, const struct control_settings *before,
+			   const struct control_changes *changes);
 
 /* The value of SETTING_DOUBLING in force. */
 enum dataplane_doubling settings_doubling(const struct settings *settings);

@@ -40,6 +40,13 @@ int command_netcheck(const struct invocation *invocation);
 int command_metrics(const struct invocation *invocation);
 /* cmd_settings.c */
 int command_settings(const struct invocation *invocation);
+int command_settings_reset(const struct invocation *invocation);
+int command_settings_export(const struct invocation *invocation);
+int command_settings_import(const struct invocation *invocation);
+int command_settings_saved(const struct invocation *invocation);
+int command_settings_save(const struct invocation *invocation);
+int command_settings_use(const struct invocation *invocation);
+int command_settings_forget(const struct invocation *invocation);
 /* cmd_logs.c */
 int command_logs(const struct invocation *invocation);
 /* cmd_help.c */

@@ -1,5 +1,5 @@
 /* Codes and links, as typed by a friend. What is read is canonical, and its link reads as the same.
- */
+ * And settings, as typed by anybody: a refusal has words, and never a secret's value. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +35,22 @@ static void check_link(const struct code *code, const char *url)
 		abort();
 }
 
+static void check_settings(const char *text)
+{
+	for (size_t i = 0; i < schema_count; i++) {
+		const struct schema_setting *setting = &schema_settings[i];
+		struct error error = {0};
+
+		if (settings_check(setting, text, &error) == 0) {
+			if (setting->secret && strncmp(text, "https://discord", 15) != 0)
+				abort();
+		} else if (strncmp(error.text, setting->key, strlen(setting->key)) != 0 ||
+			   (setting->secret && strlen(text) > 80 && strstr(error.text, text))) {
+			abort();
+		}
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	char text[CONTROL_CODE_MAX + 64], url[CONTROL_URL_MAX];
@@ -45,7 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 		return 0;
 	memcpy(text, bytes, length);
 	text[length] = 0;
-	(void)text_is_clean(text);
+	if (text_is_clean(text))
+		check_settings(text);
 	(void)settings_parse_duration(text, &seconds);
 	if (code_parse(&code, url, text) == 0) {
 		check_code(&code);

@@ -15,7 +15,7 @@ static void nothing(const void *value)
 #define control_invite_wish_clear nothing
 #define control_invite_clear	  nothing
 #define control_up_clear	  nothing
-#define control_setting_clear	  nothing
+#define control_title_clear	  nothing
 #define control_code_clear	  nothing
 #define control_kick_clear	  nothing
 #define control_shared_clear	  nothing
@@ -43,21 +43,23 @@ TRY(invite_wish)
 TRY(invite)
 TRY(up)
 TRY(status)
-TRY(setting)
+TRY(title)
 TRY(settings)
 TRY(code)
 TRY(kick)
 TRY(shared)
 TRY(shared_list)
+TRY(changes)
+TRY(configurations)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	static void (*const tries[])(const uint8_t *, size_t) = {
-		try_create, try_join,	try_invite_wish, try_invite,
-		try_up,	    try_status, try_setting,	 try_settings,
-		try_code,   try_kick,	try_shared,	 try_shared_list};
+		try_create, try_join,	     try_invite_wish, try_invite,	 try_up,
+		try_status, try_title,	     try_settings,    try_code,		 try_kick,
+		try_shared, try_shared_list, try_changes,     try_configurations};
 
 	if (length > 0)
-		tries[bytes[0] % 12](bytes + 1, length - 1);
+		tries[bytes[0] % 14](bytes + 1, length - 1);
 	return 0;
 }

@@ -95,6 +95,8 @@ static void refused(const char *path, const char *bytes, const char *words)
 		fail_msg("%s: said \"%s\", not \"%s\"", bytes, error.text, words);
 }
 
+#define IMPORT "{\"format\": \"lanrage-settings\", \"version\": 1, \"settings\": "
+
 static void bodies_are_refused_with_the_fields_name(void **state)
 {
 	(void)state;
@@ -117,14 +119,60 @@ static void bodies_are_refused_with_the_fields_name(void **state)
 	refused("/api/v1/party/invite", "{\"ttl_s\": 4294967296}", "ttl_s: must be");
 	refused("/api/v1/party/invite", "{\"ttl_s\": 1.5}", "ttl_s: must be");
 	refused("/api/v1/party/invite", "[[[[[]]]]]", "nested deeper");
-	refused("/api/v1/settings", "{\"up\": true}", "up: must be a text");
-	refused("/api/v1/settings", "{\"up\": null}", "up: must be a text");
+	refused("/api/v1/settings", "{\"up\": []}", "up: must be a text, true or false");
+	refused("/api/v1/settings", "{\"up\": 1.5}", "up: must be a text, true or false");
+	refused("/api/v1/settings", "{\"up\": {\"a\": 1}}", "up: must be a text, true or false");
+	refused("/api/v1/settings", "{\"up\": \"\\u202e\"}", "up: must not have control");
+	refused("/api/v1/settings/reset", "{\"keys\": \"up\"}", "keys: must be a list");
+	refused("/api/v1/settings/import", "{}", "format: missing");
+	refused("/api/v1/settings/import", IMPORT "1.5}", "settings: must be an object");
+	refused("/api/v1/settings/import", IMPORT "{\"up\": []}}", "up: must be a text, true");
+	refused("/api/v1/settings/import", IMPORT "{\"\\u001b\": []}}", "?: must be a text, true");
 	refused("/api/v1/servers",
 		"{\"name\": \"a\", \"game\": \"b\", \"address\": \"c\", \"tags\": [1]}",
 		"tags: must be a text");
 	refused("/api/v1/servers",
 		"{\"name\": \"a\", \"game\": \"b\", \"address\": \"c\", \"tags\": {}}",
 		"tags: must be a list");
+}
+
+/* Where JSON is broken, the parser would say near what. */
+static void what_was_sent_is_not_in_the_words(void **state)
+{
+	static const char *const bodies[] = {"{\"a\" \"hunter2\"}", "{\"a\": \"hunter2}",
+					     "{\"a\": hunter2}", "{\"a\": \"hunter2\\x\"}",
+					     "{\"a\": [\"hunter2\"]}"};
+	const struct body_field *fields = route_of("PATCH", "/api/v1/settings")->body;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		struct error error = {0};
+		json_t *json;
+
+		assert_int_equal(body_parse(&json, fields, bodies[i], strlen(bodies[i]), &error),
+				 -EINVAL);
+		if (strstr(error.text, "hunter2"))
+			fail_msg("%s", error.text);
+	}
+}
+
+static void accepted(const char *method, const char *path, const char *bytes)
+{
+	struct error error = {0};
+	json_t *json;
+
+	if (body_parse(&json, route_of(method, path)->body, bytes, strlen(bytes), &error) < 0)
+		fail_msg("%s: %s", bytes, error.text);
+	json_decref(json);
+}
+
+static void settings_are_texts_truths_numbers_and_null(void **state)
+{
+	(void)state;
+	accepted("PATCH", "/api/v1/settings",
+		 "{\"a\": \"x\", \"b\": true, \"c\": false, \"d\": -7, \"e\": null, \"f\": \"\"}");
+	accepted("POST", "/api/v1/settings/import", IMPORT "{\"a\": 1, \"b\": null}}");
+	accepted("POST", "/api/v1/settings/reset", "");
 }
 
 static void long_texts_are_refused(void **state)
@@ -215,6 +263,8 @@ int main(void)
 		cmocka_unit_test(tells_a_wrong_path_from_a_wrong_method),
 		cmocka_unit_test(unknown_parameters_are_named),
 		cmocka_unit_test(bodies_are_refused_with_the_fields_name),
+		cmocka_unit_test(what_was_sent_is_not_in_the_words),
+		cmocka_unit_test(settings_are_texts_truths_numbers_and_null),
 		cmocka_unit_test(long_texts_are_refused),
 		cmocka_unit_test(good_bodies_give_their_values),
 		cmocka_unit_test(errors_become_statuses_with_words),

@@ -411,25 +411,119 @@ static void a_probe(void **state)
 	       "\"relay\":\"eu1\"}");
 }
 
-static void settings_and_codes(void **state)
+static struct control_setting sample_settings[] = {
+	{.key = "peer_name",
+	 .group = "party",
+	 .type = "name",
+	 .value = "kira",
+	 .fallback = "pc",
+	 .description = "your name",
+	 .bounded = true,
+	 .min = 1,
+	 .max = 63,
+	 .unit = "bytes",
+	 .applies = "next party",
+	 .set = true},
+	{.key = "server_url", .group = "server", .type = "url", .applies = "next party"},
+	{.key = "up",
+	 .group = "party",
+	 .type = "switch",
+	 .value = "on",
+	 .fallback = "on",
+	 .n_choices = 2,
+	 .choices = {"on", "off"},
+	 .applies = "at once",
+	 .set = true},
+	{.key = "discord.webhook",
+	 .value = "never shown",
+	 .applies = "at once",
+	 .secret = true,
+	 .set = true},
+	{.key = "discord.invite", .value = "https://discord.gg/x"},
+};
+static const struct control_settings sample = {.n_settings = 5, .settings = sample_settings};
+
+static void the_settings(void **state)
 {
-	struct control_setting list[] = {
-		{.key = "peer_name", .value = "kira", .fallback = "pc", .description = "your name"},
-		{.key = "server_url"},
+	(void)state;
+	golden(view_settings(&sample, NULL),
+	       "{\"peer_name\":\"kira\",\"server_url\":\"\",\"up\":\"on\",\"discord.webhook\":null,"
+	       "\"discord.invite\":\"https://discord.gg/x\"}");
+	golden(view_settings(&sample, "server_url"), "{\"server_url\":\"\"}");
+	golden(view_settings(&sample, "discord.webhook"), "{\"discord.webhook\":null}");
+	assert_null(view_settings(&sample, "bogus"));
+	assert_null(view_setting(&sample, "bogus"));
+	golden(view_setting(&sample, "peer_name"),
+	       "{\"key\":\"peer_name\",\"group\":\"party\",\"type\":\"name\",\"value\":\"kira\","
+	       "\"default\":\"pc\",\"description\":\"your name\",\"choices\":null,\"min\":1,"
+	       "\"max\":63,\"unit\":\"bytes\",\"applies\":\"next party\",\"secret\":false,"
+	       "\"set\":true}");
+	golden(view_setting(&sample, "up"),
+	       "{\"key\":\"up\",\"group\":\"party\",\"type\":\"switch\",\"value\":\"on\","
+	       "\"default\":\"on\",\"description\":null,\"choices\":[\"on\",\"off\"],\"min\":null,"
+	       "\"max\":null,\"unit\":null,\"applies\":\"at once\",\"secret\":false,\"set\":true}");
+	golden(view_setting(&sample, "discord.webhook"),
+	       "{\"key\":\"discord.webhook\",\"group\":null,\"type\":null,\"value\":null,"
+	       "\"default\":\"\",\"description\":null,\"choices\":null,\"min\":null,\"max\":null,"
+	       "\"unit\":null,\"applies\":\"at once\",\"secret\":true,\"set\":true}");
+}
+
+static void settings_changed_and_exported(void **state)
+{
+	struct control_settings two = {.n_settings = 2, .settings = sample_settings + 2};
+
+	(void)state;
+	golden(view_changed(&two), "{\"changed\":{\"up\":\"on\",\"discord.webhook\":null},"
+				   "\"later\":{}}");
+	two.settings = sample_settings;
+	golden(view_changed(&two), "{\"changed\":{\"peer_name\":\"kira\",\"server_url\":\"\"},"
+				   "\"later\":{\"peer_name\":\"next party\","
+				   "\"server_url\":\"next party\"}}");
+	golden(view_export(&sample),
+	       "{\"format\":\"lanrage-settings\",\"version\":1,\"settings\":{\"peer_name\":"
+	       "\"kira\","
+	       "\"discord.invite\":\"https://discord.gg/x\"},\"omitted\":[\"discord.webhook\"]}");
+}
+
+static void saved_configurations(void **state)
+{
+	struct control_change changes[] = {{.key = "up", .value = "off"},
+					   {.key = "server_url", .value = ""}};
+	struct control_configuration saved[] = {
+		{.name = "home", .saved_s = 1769860800, .active = true},
+		{.name = "lan", .saved_s = 1769860800, .settings = {0, 2, changes}},
 	};
-	struct control_settings settings = {.n_settings = 2, .settings = list};
+	struct control_configurations list = {2, saved};
+
+	(void)state;
+	golden(view_configurations(&list),
+	       "[{\"name\":\"home\",\"saved_at\":\"2026-01-31T12:00:00Z\",\"active\":true,"
+	       "\"settings\":{}},{\"name\":\"lan\",\"saved_at\":\"2026-01-31T12:00:00Z\","
+	       "\"active\":false,\"settings\":{\"up\":\"off\",\"server_url\":\"\"}}]");
+}
+
+static void discord(void **state)
+{
+	struct control_settings none = {0};
+	json_t *steps = view_discord_instructions();
+
+	(void)state;
+	golden(view_discord(&sample),
+	       "{\"enabled\":false,\"webhook_set\":true,\"invite\":\"https://discord.gg/x\","
+	       "\"presence\":false,\"app_id\":null}");
+	golden(view_discord(&none), "{\"enabled\":false,\"webhook_set\":false,\"invite\":null,"
+				    "\"presence\":false,\"app_id\":null}");
+	assert_true(json_array_size(steps) > 3);
+	json_decref(steps);
+}
+
+static void codes(void **state)
+{
 	struct control_invite invite = {.code = "KQ7M-3ZT9-HX2F",
 					.link = "lanrage://s:1/KQ7M-3ZT9-HX2F",
 					.expires_s = 1769860800};
 
 	(void)state;
-	golden(view_settings(&settings, NULL), "{\"peer_name\":\"kira\",\"server_url\":\"\"}");
-	golden(view_settings(&settings, "server_url"), "{\"server_url\":\"\"}");
-	assert_null(view_settings(&settings, "bogus"));
-	golden(view_settings_described(&settings),
-	       "[{\"key\":\"peer_name\",\"value\":\"kira\",\"default\":\"pc\","
-	       "\"description\":\"your name\"},{\"key\":\"server_url\",\"value\":\"\","
-	       "\"default\":\"\",\"description\":null}]");
 	golden(view_invite(&invite),
 	       "{\"code\":\"KQ7M-3ZT9-HX2F\",\"link\":\"lanrage://s:1/KQ7M-3ZT9-HX2F\","
 	       "\"expires_at\":\"2026-01-31T12:00:00Z\"}");
@@ -777,7 +871,11 @@ int main(void)
 		cmocka_unit_test_setup(network_for_doctor, set_up),
 		cmocka_unit_test_setup(what_a_check_found, set_up),
 		cmocka_unit_test_setup(a_probe, set_up),
-		cmocka_unit_test(settings_and_codes),
+		cmocka_unit_test(the_settings),
+		cmocka_unit_test(settings_changed_and_exported),
+		cmocka_unit_test(saved_configurations),
+		cmocka_unit_test(discord),
+		cmocka_unit_test(codes),
 		cmocka_unit_test(game_servers),
 		cmocka_unit_test(a_server_to_join),
 		cmocka_unit_test(a_measured_server),

@@ -66,12 +66,24 @@ static void test_texts_are_refused(void **state)
 		Lanrage__Control__JoinParty join = LANRAGE__CONTROL__JOIN_PARTY__INIT;
 		Lanrage__Control__MadeInvite invite = LANRAGE__CONTROL__MADE_INVITE__INIT;
 		Lanrage__Control__Setting setting = LANRAGE__CONTROL__SETTING__INIT;
+		Lanrage__Control__Setting *list[] = {&setting};
+		Lanrage__Control__Settings settings = LANRAGE__CONTROL__SETTINGS__INIT;
+		Lanrage__Control__Change change = LANRAGE__CONTROL__CHANGE__INIT;
+		Lanrage__Control__Change *change_list[] = {&change};
+		Lanrage__Control__Changes changes = LANRAGE__CONTROL__CHANGES__INIT;
+		Lanrage__Control__ConfigurationName title =
+			LANRAGE__CONTROL__CONFIGURATION_NAME__INIT;
 		char *bad = pb_view_text(bad_texts[i]);
-		char **fields[] = {&create.name,	&create.own_name, &join.code,
-				   &join.own_name,	&invite.code,	  &invite.link,
-				   &setting.key,	&setting.value,	  &setting.fallback,
-				   &setting.description};
+		char **fields[] = {&create.name,	 &create.own_name, &join.code,
+				   &join.own_name,	 &invite.code,	   &invite.link,
+				   &setting.key,	 &setting.value,   &setting.fallback,
+				   &setting.description, &setting.group,   &setting.type,
+				   &setting.unit,	 &setting.applies, &change.key,
+				   &change.value,	 &title.name};
 
+		settings.n_settings = changes.n_changes = 1;
+		settings.settings = list;
+		changes.changes = change_list;
 		for (size_t k = 0; k < sizeof(fields) / sizeof(fields[0]); k++) {
 			char *good = *fields[k];
 
@@ -82,8 +94,12 @@ static void test_texts_are_refused(void **state)
 				REFUSED(join, join);
 			else if (k < 6)
 				REFUSED(invite, invite);
+			else if (k < 14)
+				REFUSED(settings, settings);
+			else if (k < 16)
+				REFUSED(changes, changes);
 			else
-				REFUSED(setting, setting);
+				REFUSED(title, title);
 			*fields[k] = good;
 		}
 	}
@@ -98,8 +114,10 @@ static void test_garbage_is_refused(void **state)
 	struct control_invite invite;
 	struct control_up up;
 	struct control_status status;
-	struct control_setting setting;
 	struct control_settings settings;
+	struct control_changes changes;
+	struct control_title title;
+	struct control_configurations configurations;
 
 	(void)state;
 	assert_int_equal(control_create_decode(&create, garbage, 3), -EBADMSG);
@@ -108,7 +126,9 @@ static void test_garbage_is_refused(void **state)
 	assert_int_equal(control_invite_decode(&invite, garbage, 3), -EBADMSG);
 	assert_int_equal(control_up_decode(&up, garbage, 3), -EBADMSG);
 	assert_int_equal(control_status_decode(&status, garbage, 3), -EBADMSG);
-	assert_int_equal(control_setting_decode(&setting, garbage, 3), -EBADMSG);
+	assert_int_equal(control_changes_decode(&changes, garbage, 3), -EBADMSG);
+	assert_int_equal(control_title_decode(&title, garbage, 3), -EBADMSG);
+	assert_int_equal(control_configurations_decode(&configurations, garbage, 3), -EBADMSG);
 	assert_int_equal(control_settings_decode(&settings, garbage, 3), -EBADMSG);
 }
 
@@ -276,7 +296,7 @@ static void test_each_field_of_the_status(void **state)
 
 static void test_settings(void **state)
 {
-	struct control_setting items[CONTROL_SETTINGS_MAX + 1] = {{{0}, {0}, {0}, {0}}};
+	static struct control_setting items[CONTROL_SETTINGS_MAX + 1]; /* padding is compared */
 	struct control_settings in = {0, items}, out;
 	uint8_t *bytes;
 	ssize_t n;
@@ -287,6 +307,18 @@ static void test_settings(void **state)
 		memset(items[i].value, 'v', sizeof(items[i].value) - 1);
 		memset(items[i].fallback, 'f', sizeof(items[i].fallback) - 1);
 		memset(items[i].description, 'd', sizeof(items[i].description) - 1);
+		memset(items[i].group, 'g', sizeof(items[i].group) - 1);
+		memset(items[i].type, 't', sizeof(items[i].type) - 1);
+		memset(items[i].unit, 'u', sizeof(items[i].unit) - 1);
+		memset(items[i].applies, 'a', sizeof(items[i].applies) - 1);
+		items[i].n_choices = i % (CONTROL_CHOICES_MAX + 1);
+		for (size_t k = 0; k < items[i].n_choices; k++)
+			memset(items[i].choices[k], 'c', sizeof(items[i].choices[k]) - 1);
+		items[i].bounded = i % 2;
+		items[i].min = i % 3 ? INT64_MIN : 1;
+		items[i].max = INT64_MAX;
+		items[i].secret = i % 5 == 0;
+		items[i].set = i % 7 == 0;
 	}
 	for (in.n_settings = 0; in.n_settings <= CONTROL_SETTINGS_MAX; in.n_settings += 16) {
 		n = control_settings_encode(&in, &bytes);
@@ -299,10 +331,114 @@ static void test_settings(void **state)
 	}
 	in.n_settings = CONTROL_SETTINGS_MAX + 1;
 	assert_int_equal(control_settings_encode(&in, &bytes), -EMSGSIZE);
-	n = control_setting_encode(&items[3], &bytes);
-	assert_int_equal(control_setting_decode(&items[0], bytes, (size_t)n), 0);
-	assert_memory_equal(&items[0], &items[3], sizeof(items[0]));
-	free(bytes);
+}
+
+static void test_too_many_choices(void **state)
+{
+	Lanrage__Control__Setting setting = LANRAGE__CONTROL__SETTING__INIT;
+	Lanrage__Control__Setting *list[] = {&setting};
+	Lanrage__Control__Settings settings = LANRAGE__CONTROL__SETTINGS__INIT;
+	char *choices[CONTROL_CHOICES_MAX + 1];
+
+	(void)state;
+	for (size_t i = 0; i <= CONTROL_CHOICES_MAX; i++)
+		choices[i] = pb_view_text("on");
+	setting.choices = choices;
+	setting.n_choices = CONTROL_CHOICES_MAX + 1;
+	settings.n_settings = 1;
+	settings.settings = list;
+	REFUSED(settings, settings);
+}
+
+static void fill_changes(struct control_change *items, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		snprintf(items[i].key, sizeof(items[i].key), "key%zu", i);
+		memset(items[i].value, 'v', i % sizeof(items[i].value));
+		items[i].kind = (enum control_kind)(i % CONTROL_KINDS);
+	}
+}
+
+static void test_changes(void **state)
+{
+	static struct control_change items[CONTROL_SETTINGS_MAX + 1];
+	struct control_changes in = {.changes = items}, out;
+	uint8_t *bytes;
+	ssize_t n;
+
+	(void)state;
+	fill_changes(items, CONTROL_SETTINGS_MAX + 1);
+	for (int rest = 0; rest < CONTROL_RESTS; rest++) {
+		in.rest = (enum control_rest)rest;
+		in.n_changes = rest == 0 ? 0 : CONTROL_SETTINGS_MAX;
+		n = control_changes_encode(&in, &bytes);
+		assert_true(n >= 0);
+		assert_int_equal(control_changes_decode(&out, bytes, (size_t)n), 0);
+		assert_int_equal(out.rest, in.rest);
+		assert_int_equal(out.n_changes, in.n_changes);
+		assert_memory_equal(out.changes, items, in.n_changes * sizeof(items[0]));
+		free(bytes);
+		control_changes_clear(&out);
+	}
+	in.n_changes = CONTROL_SETTINGS_MAX + 1;
+	assert_int_equal(control_changes_encode(&in, &bytes), -EMSGSIZE);
+}
+
+static void test_changes_of_no_kind(void **state)
+{
+	Lanrage__Control__Changes wrong = LANRAGE__CONTROL__CHANGES__INIT;
+	Lanrage__Control__Change change = LANRAGE__CONTROL__CHANGE__INIT, *list[] = {&change};
+
+	(void)state;
+	wrong.rest = CONTROL_RESTS;
+	REFUSED(changes, wrong);
+	wrong.rest = 0;
+	wrong.n_changes = 1;
+	wrong.changes = list;
+	change.kind = CONTROL_KINDS;
+	REFUSED(changes, wrong);
+}
+
+static void test_configurations(void **state)
+{
+	static struct control_change items[CONTROL_SETTINGS_MAX];
+	static struct control_configuration saved[CONTROL_SAVED_MAX + 1];
+	struct control_configurations in = {0, saved}, out;
+	uint8_t *bytes;
+	ssize_t n;
+
+	(void)state;
+	fill_changes(items, CONTROL_SETTINGS_MAX);
+	for (size_t i = 0; i <= CONTROL_SAVED_MAX; i++) {
+		memset(saved[i].name, 'n', sizeof(saved[i].name) - 1);
+		saved[i].saved_s = UINT64_MAX - i;
+		saved[i].active = i % 2;
+		saved[i].settings.n_changes = i;
+		saved[i].settings.changes = items;
+	}
+	for (in.n_configurations = 0; in.n_configurations <= CONTROL_SAVED_MAX;
+	     in.n_configurations += 8) {
+		n = control_configurations_encode(&in, &bytes);
+		assert_true(n >= 0);
+		assert_int_equal(control_configurations_decode(&out, bytes, (size_t)n), 0);
+		assert_int_equal(out.n_configurations, in.n_configurations);
+		for (size_t i = 0; i < out.n_configurations; i++) {
+			const struct control_configuration *to = &out.configurations[i];
+
+			assert_string_equal(to->name, saved[i].name);
+			assert_true(to->saved_s == saved[i].saved_s);
+			assert_int_equal(to->active, saved[i].active);
+			assert_int_equal(to->settings.n_changes, i);
+			assert_memory_equal(to->settings.changes, items, i * sizeof(items[0]));
+		}
+		free(bytes);
+		control_configurations_clear(&out);
+	}
+	in.n_configurations = CONTROL_SAVED_MAX + 1;
+	assert_int_equal(control_configurations_encode(&in, &bytes), -EMSGSIZE);
+	in.n_configurations = 1;
+	saved[0].settings.n_changes = CONTROL_SETTINGS_MAX + 1;
+	assert_int_equal(control_configurations_encode(&in, &bytes), -EMSGSIZE);
 }
 
 int main(void)
@@ -315,6 +451,10 @@ int main(void)
 		cmocka_unit_test(test_too_many_members),
 		cmocka_unit_test(test_each_field_of_the_status),
 		cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_too_many_choices),
+		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_changes_of_no_kind),
+		cmocka_unit_test(test_configurations),
 	};
 
 	memset(long_text, 'x', sizeof(long_text) - 1);

@@ -20,6 +20,7 @@
 
 #include "common/log.h"
 #include "svc-control/database.h"
+#include "tests/unit/old_database.h"
 
 static char directory[] = "/tmp/lanrage-database-XXXXXX";
 static char path[128];
@@ -393,12 +394,116 @@ static void test_a_later_version_is_refused(void **state)
 {
 	database_close(*state);
 	*state = NULL;
-	execute("PRAGMA user_version = 3; CREATE TABLE later (x)");
+	execute("PRAGMA user_version = 4; CREATE TABLE later (x)");
 	assert_refused(-EPROTONOSUPPORT, "later version");
 	execute("PRAGMA journal_mode = DELETE");
 	assert_refused(-EPROTONOSUPPORT, "later version");
 	execute("PRAGMA user_version = 1");
 	assert_refused(-EPROTONOSUPPORT, "earlier version");
+}
+
+static int version_of_file(void)
+{
+	sqlite3_stmt *statement;
+	sqlite3 *sqlite;
+	int version;
+
+	assert_int_equal(sqlite3_open(path, &sqlite), SQLITE_OK);
+	sqlite3_prepare_v2(sqlite, "PRAGMA user_version", -1, &statement, NULL);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	version = sqlite3_column_int(statement, 0);
+	sqlite3_finalize(statement);
+	sqlite3_close(sqlite);
+	return version;
+}
+
+static void count_any(void *data, const struct database_member *member)
+{
+	(void)member;
+	++*(size_t *)data;
+}
+
+static void test_an_old_one_is_brought_up_to_date(void **state)
+{
+	struct database_party party;
+	char value[CONTROL_SETTING_MAX];
+	uint64_t sequence;
+	uint8_t bytes[8];
+	size_t length = sizeof(bytes), members = 0;
+
+	database_close(*state);
+	*state = NULL;
+	assert_int_equal(unlink(path), 0);
+	old_database_make(path);
+	assert_int_equal(version_of_file(), 2);
+	for (int again = 0; again < 2; again++) {
+		*state = reopen(*state);
+		assert_int_equal(database_get_setting(*state, "peer_name", value), 0);
+		assert_string_equal(value, "anna");
+		assert_int_equal(database_get_party(*state, &party), 0);
+		assert_string_equal(party.name, "friday");
+		assert_int_equal(party.trust.generation, 7);
+	}
+	assert_int_equal(database_each_member(*state, count_any, &members), 0);
+	assert_int_equal(members, 1);
+	assert_int_equal(database_next_sequence(*state, 1, &sequence), 0);
+	assert_int_equal(sequence, 42);
+	assert_int_equal(database_get_cache(*state, "c", bytes, &length), 0);
+	assert_int_equal(length, 3);
+	assert_int_equal(database_set_configuration(*state, "lan", 1000), 0);
+	database_close(*state);
+	*state = NULL;
+	assert_int_equal(version_of_file(), 3);
+}
+
+struct listed {
+	char text[512];
+};
+
+static void list_title(void *data, const char *name, uint64_t saved_s)
+{
+	struct listed *listed = data;
+	size_t used = strlen(listed->text);
+
+	snprintf(listed->text + used, sizeof(listed->text) - used, "%s %u;", name,
+		 (unsigned)saved_s);
+}
+
+static void list_configured(void *data, const char *key, const char *value)
+{
+	struct listed *listed = data;
+	size_t used = strlen(listed->text);
+
+	snprintf(listed->text + used, sizeof(listed->text) - used, "%s=%s;", key, value);
+}
+
+static void assert_configured(struct database *database, const char *name, const char *expected)
+{
+	struct listed listed = {""};
+
+	assert_int_equal(database_each_configured(database, name, list_configured, &listed), 0);
+	assert_string_equal(listed.text, expected);
+}
+
+static void test_configurations(void **state)
+{
+	struct listed listed = {""};
+
+	assert_int_equal(database_remove_configuration(*state, "lan"), -ENOENT);
+	assert_int_equal(database_set_configuration(*state, "lan'; --", 7), 0);
+	assert_int_equal(database_set_configuration(*state, "home", 1000), 0);
+	assert_int_equal(database_add_configured(*state, "home", "up", "off"), 0);
+	assert_int_equal(database_add_configured(*state, "home", "lan.mdns", "on"), 0);
+	assert_int_equal(database_add_configured(*state, "lan'; --", "up", "on"), 0);
+	*state = reopen(*state);
+	assert_int_equal(database_each_configuration(*state, list_title, &listed), 0);
+	assert_string_equal(listed.text, "home 1000;lan'; -- 7;");
+	assert_configured(*state, "home", "lan.mdns=on;up=off;");
+	assert_configured(*state, "nobody", "");
+	assert_int_equal(database_set_configuration(*state, "home", 2000), 0); /* anew */
+	assert_configured(*state, "home", "");
+	assert_int_equal(database_remove_configuration(*state, "lan'; --"), 0);
+	assert_configured(*state, "lan'; --", "");
 }
 
 static void write_garbage(long at, size_t length)
@@ -537,6 +642,8 @@ int main(void)
 		TEST(test_a_kill_leaves_before_or_after),
 		TEST(test_a_death_inside_a_transaction),
 		TEST(test_a_later_version_is_refused),
+		TEST(test_an_old_one_is_brought_up_to_date),
+		TEST(test_configurations),
 		TEST(test_garbage_is_refused),
 		TEST(test_an_empty_file_is_refused),
 		TEST(test_where_nothing_may_be_written),
