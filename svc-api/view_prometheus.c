@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "common/version.h"
 #include "svc-api/clean.h"
 #include "svc-api/member.h"
 #include "svc-metrics/quality.h"
@@ -77,6 +78,14 @@ static const char *peer_labels(const struct snapshot *snapshot, const struct met
 }
 
 /* ---- services */
+
+static void put_version(FILE *out)
+{
+	struct metric info = {out, "lanrage_info", "gauge", "Always 1; the label is the version.",
+			      false};
+
+	put_count(&info, "{version=\"" LANRAGE_VERSION "\"}", 1);
+}
 
 static void put_services(const struct snapshot *snapshot, FILE *out)
 {
@@ -226,6 +235,7 @@ char *view_prometheus(const struct snapshot *snapshot, const struct metrics_peer
 
 	if (!out)
 		return NULL;
+	put_version(out);
 	put_services(snapshot, out);
 	put_party(snapshot, out);
 	if (peers)

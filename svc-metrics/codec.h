@@ -43,8 +43,8 @@ enum metrics_request {
 				     * -ENOENT: no sample of this peer in the last hour */
 	METRICS_GET_PEER_HISTORY,   /* struct metrics_wish -> struct metrics_peer_history; by api. A
 				     * peer nobody knows has an empty one */
-	METRICS_START_SESSION, /* struct metrics_game -> struct metrics_session; by api. -ENOSPC:
-				* as many are running as may */
+	METRICS_START_SESSION, /* struct metrics_game -> struct metrics_session; by api. -EBUSY:
+				* as many are running as may; -ENOSPC: the disk is full */
 	METRICS_END_SESSION,   /* struct metrics_id -> struct metrics_session; by api. -ENOENT;
 				* one that has ended stays as it is */
 	METRICS_GET_SESSION,   /* struct metrics_id -> struct metrics_session; by api. -ENOENT */

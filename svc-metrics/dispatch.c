@@ -163,24 +163,27 @@ static void on_get_peer_history(void *data, struct bus_call *call, const uint8_t
 
 /* ---- game sessions */
 
+static const char *session_trouble(int r)
+{
+	switch (r) {
+	case -ENOENT: return "there is no such game session";
+	case -EBUSY: return "as many game sessions are running as may; end one of them";
+	case -ENOSPC: return "the game session cannot be stored; free disk space";
+	default: return strerror(-r);
+	}
+}
+
 /* r: how it went so far. */
 static void reply_session(struct bus_call *call, int r, struct metrics_session *session)
 {
 	uint8_t *bytes = NULL;
-	ssize_t n = r;
+	ssize_t n;
 
-	if (r == -ENOENT) {
-		bus_reply_error(call, r, "there is no such game session");
+	if (r < 0) {
+		bus_reply_error(call, r, session_trouble(r));
 		return;
 	}
-	if (r == -ENOSPC) {
-		bus_reply_error(call, r,
-				"as many game sessions are running as may, or the disk is full; "
-				"end one, or free disk space");
-		return;
-	}
-	if (r == 0)
-		n = metrics_session_encode(session, &bytes);
+	n = metrics_session_encode(session, &bytes);
 	metrics_session_clear(session);
 	bus_reply_encoded(call, n, bytes);
 }

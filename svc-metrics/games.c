@@ -183,7 +183,7 @@ int games_start(struct games *games, const struct metrics_game *game, uint64_t w
 
 	memset(session, 0, sizeof(*session));
 	if (games->n == METRICS_SESSIONS_RUNNING_MAX)
-		return -ENOSPC;
+		return -EBUSY;
 	started.standings = calloc(METRICS_SESSION_PEERS_MAX, sizeof(*started.standings));
 	r = started.standings ? store_now(games, &started, wall_s) : -ENOMEM;
 	if (r < 0) {

@@ -34,7 +34,8 @@ void games_add_peers(struct games *games, const struct peers *peers, uint64_t no
 /* What is running, as it is now; within archive_begin() and archive_commit(). */
 int games_store(struct games *games);
 
-/* These fill in a session that is to be cleared. -ENOSPC: as many are running as may. */
+/* These fill in a session that is to be cleared. -EBUSY: as many are running as may;
+ * -ENOSPC: the disk is full. */
 int games_start(struct games *games, const struct metrics_game *game, uint64_t wall_s,
 		struct metrics_session *session);
 /* -ENOENT. One that has ended is as it was. */

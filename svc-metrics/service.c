@@ -65,6 +65,15 @@ static void look_at_system(struct metrics *metrics)
 	free(net_dev);
 }
 
+/* Until the middle of a second of the wall clock, so that each second has its look. */
+static uint64_t until_next_second(void)
+{
+	uint64_t wait_ms =
+		LOOK_QUICK_MS - (clock_wall_us() / CLOCK_MS + LOOK_QUICK_MS / 2) % LOOK_QUICK_MS;
+
+	return wait_ms < LOOK_QUICK_MS / 2 ? wait_ms + LOOK_QUICK_MS : wait_ms;
+}
+
 static void look(void *data)
 {
 	struct metrics *metrics = data;
@@ -73,7 +82,8 @@ static void look(void *data)
 	look_at_system(metrics);
 	neighbour_ask(&metrics->neighbour);
 	loop_timer_start(&metrics->loop, &metrics->timer,
-			 metrics->quick ? LOOK_QUICK_MS : metrics->interval_ms, 0, look, metrics);
+			 metrics->quick ? until_next_second() : metrics->interval_ms, 0, look,
+			 metrics);
 	metrics->interval_ms *= 2;
 	if (metrics->interval_ms > LOOK_IDLE_MS)
 		metrics->interval_ms = LOOK_IDLE_MS;
@@ -85,7 +95,8 @@ static void set_pace(struct metrics *metrics)
 	bool quick = metrics->peers.present > 0;
 
 	if (quick && !metrics->quick)
-		loop_timer_start(&metrics->loop, &metrics->timer, LOOK_QUICK_MS, 0, look, metrics);
+		loop_timer_start(&metrics->loop, &metrics->timer, until_next_second(), 0, look,
+				 metrics);
 	metrics->quick = quick;
 }
 

@@ -738,7 +738,7 @@ static void test_how_many_sessions(void **state)
 		session = start_game("beside");
 		metrics_session_clear(&session);
 	}
-	assert_int_equal(games_start(&games, &game, wall_s, &session), -ENOSPC);
+	assert_int_equal(games_start(&games, &game, wall_s, &session), -EBUSY);
 	run(METRICS_SESSION_S_MAX + 600, 300); /* all end by themselves */
 	assert_int_equal(games.n, 0);
 	session = get_game(last + 1);

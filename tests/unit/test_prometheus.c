@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "common/version.h"
 #include "svc-api/view_prometheus.h"
 
 #define KEY(byte)                                              \
@@ -152,6 +153,9 @@ static size_t times(const char *text, const char *part)
 /* ---- what is told */
 
 static const char golden[] =
+	"# HELP lanrage_info Always 1; the label is the version.\n"
+	"# TYPE lanrage_info gauge\n"
+	"lanrage_info{version=\"" LANRAGE_VERSION "\"} 1\n"
 	"# HELP lanrage_up Whether the service answers.\n"
 	"# TYPE lanrage_up gauge\n"
 	"lanrage_up{service=\"dataplane\"} 1\n"
@@ -237,7 +241,7 @@ static void test_golden(void **state)
 
 	(void)state;
 	assert_string_equal(text, golden);
-	assert_int_equal(read_strictly(text), 31);
+	assert_int_equal(read_strictly(text), 32);
 	free(text);
 }
 
@@ -259,7 +263,7 @@ static void test_unknown(void **state)
 	free(text);
 	machine.cpu_permille = 125;
 	text = view_prometheus(&snapshot, NULL, NULL);
-	assert_int_equal(read_strictly(text), 11);
+	assert_int_equal(read_strictly(text), 12);
 	assert_null(strstr(text, "peer"));
 	free(text);
 }
@@ -274,7 +278,7 @@ static void test_long_names(void **state)
 	name[sizeof(name) - 1] = '\0';
 	strcpy(members[1].name, name);
 	text = view_prometheus(&snapshot, &peers, &machine);
-	assert_int_equal(read_strictly(text), 31);
+	assert_int_equal(read_strictly(text), 32);
 	for (size_t i = 0; i + 1 < sizeof(name); i++)
 		memcpy(escaped + 2 * i, "\\\"", 3);
 	assert_non_null(strstr(text, escaped));
