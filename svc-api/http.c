@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "svc-api/body.h"
+#include "svc-api/clean.h"
 #include "svc-api/live.h"
 #include "svc-api/reply.h"
 #include "svc-api/routes.h"
@@ -218,7 +219,7 @@ static const struct route *find_route(const struct mg_request_info *info,
 {
 	const struct route *route = NULL;
 	const char *unknown;
-	char allow[48];
+	char allow[48], name[64];
 
 	switch (routes_find(routes, info->request_method, target, &route, parameter, allow)) {
 	case ROUTES_FOUND: break;
@@ -232,7 +233,8 @@ static const struct route *find_route(const struct mg_request_info *info,
 	}
 	unknown = routes_unknown_parameter(route, target);
 	if (unknown) {
-		reply_error(reply, 400, "bad_value", "%s: no such parameter", unknown);
+		reply_error(reply, 400, "bad_value", "%s: no such parameter",
+			    clean_name(unknown, name, sizeof(name)));
 		return NULL;
 	}
 	return route;
