@@ -42,6 +42,7 @@ static const struct {
 	{409, "Conflict"},
 	{405, "Method Not Allowed"},
 	{408, "Request Timeout"},
+	{411, "Length Required"},
 	{413, "Content Too Large"},
 	{414, "URI Too Long"},
 	{415, "Unsupported Media Type"},
@@ -209,7 +210,14 @@ static bool read_headers(const struct mg_request_info *info, struct auth_headers
 	headers->authorization = header(info, "Authorization", &twice);
 	headers->token = header(info, "X-LANrage-Token", &twice);
 	headers->cookie = header(info, "Cookie", &twice);
+	(void)header(info, "Content-Length", &twice);
 	return !twice;
+}
+
+static void refuse_method(struct reply *reply, const char *allow)
+{
+	reply_error(reply, 405, "method_not_allowed", "this path takes %s", allow);
+	(void)snprintf(reply->allow, sizeof(reply->allow), "%s", allow);
 }
 
 /* The route, or NULL with the reply made. */
@@ -226,10 +234,7 @@ static const struct route *find_route(const struct mg_request_info *info,
 	case ROUTES_NO_PATH:
 		reply_error(reply, 404, "not_found", "there is nothing at this path");
 		return NULL;
-	case ROUTES_NO_METHOD:
-		reply_error(reply, 405, "method_not_allowed", "this path takes %s", allow);
-		(void)snprintf(reply->allow, sizeof(reply->allow), "%s", allow);
-		return NULL;
+	case ROUTES_NO_METHOD: refuse_method(reply, allow); return NULL;
 	}
 	unknown = routes_unknown_parameter(route, target);
 	if (unknown) {
@@ -300,8 +305,7 @@ static int send_file(struct mg_connection *connection, const struct webfile *fil
 			   (size_t)(file->end - file->bytes));
 		return 200;
 	}
-	reply_error(&reply, 405, "method_not_allowed", "this path takes GET");
-	(void)snprintf(reply.allow, sizeof(reply.allow), "GET");
+	refuse_method(&reply, "GET");
 	return send_reply(connection, &reply);
 }
 
@@ -333,9 +337,12 @@ static bool admit_reader(struct mg_connection *connection, struct api *api, stru
 {
 	struct addr from = http_other_end(connection);
 	bool twice = false;
-	const char *upgrade = header(mg_get_request_info(connection), "Upgrade", &twice);
+	const struct mg_request_info *info = mg_get_request_info(connection);
+	const char *upgrade = header(info, "Upgrade", &twice);
 
-	if (!upgrade || twice || strcasecmp(upgrade, "websocket") != 0)
+	if (strcmp(info->request_method, "GET") != 0)
+		refuse_method(reply, "GET");
+	else if (!upgrade || twice || strcasecmp(upgrade, "websocket") != 0)
 		reply_error(reply, 426, "not_websocket",
 			    "live events come over a WebSocket; open one at this path");
 	else if (!doorman_set_reader(api->doorman, &from, clock_now_us()))
