@@ -162,11 +162,11 @@ $(BUILD)/bin/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(SRC_$(1))) \
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
-# The page is also built into lanrage-api (svc-api/webfiles.c), which serves that copy.
-$(BUILD)/obj/svc-api/webfiles.o: $(wildcard svc-api/web/*.*)
+# The page and openapi.json are also built into lanrage-api (svc-api/webfiles.c), which serves that copy.
+$(BUILD)/obj/svc-api/webfiles.o: $(wildcard svc-api/web/*.*) svc-api/openapi.json
 web:
 	@mkdir -p $(BUILD)/web
-	$(Q)cp -u svc-api/web/*.html svc-api/web/*.css svc-api/web/*.js $(BUILD)/web/
+	$(Q)cp -u svc-api/web/*.html svc-api/web/*.css svc-api/web/*.js svc-api/openapi.json $(BUILD)/web/
 
 # The manual and the shells' completion, out of the command line's tables and templates.
 MAN        := $(patsubst deploy/man/%.in,$(BUILD)/man/%,$(wildcard deploy/man/*.in))

@@ -46,7 +46,7 @@ static int load(json_t **json, const char *bytes, size_t length, struct error *e
 	near = strstr(wrong.text, " near "); /* and then what was sent, which may be a secret */
 	if (near)
 		*near = '\0';
-	clean_text(wrong.text, strlen(wrong.text), words, sizeof(words));
+	clean_name(wrong.text, words, sizeof(words));
 	return error_set(error, -EINVAL, "the body is not valid JSON: line %d, column %d: %s",
 			 wrong.line, wrong.column, words);
 }
@@ -111,7 +111,7 @@ static int check_settings(const char *name, const json_t *value, uint64_t max, s
 	{
 		char cleaned[64];
 
-		clean_text(key, strlen(key), cleaned, sizeof(cleaned));
+		clean_name(key, cleaned, sizeof(cleaned));
 		r = check_setting(cleaned, item, max, error);
 		if (r < 0)
 			return r;
@@ -170,7 +170,7 @@ static int check_fields(const json_t *json, const struct body_field *fields, str
 		const struct body_field *field = find_field(fields, key);
 		char name[64];
 
-		clean_text(key, strlen(key), name, sizeof(name));
+		clean_name(key, name, sizeof(name));
 		r = field ? check_value(field, name, value, error)
 			  : refuse_unknown(fields, name, error);
 		if (r < 0)

@@ -39,3 +39,11 @@ char *clean_text(const char *text, size_t length, char *out, size_t size)
 	out[written] = '\0';
 	return out;
 }
+
+char *clean_name(const char *name, char *out, size_t size)
+{
+	clean_text(name, strlen(name), out, size);
+	for (char *at = out; (at = strchr(at, ';'));)
+		*at = ',';
+	return out;
+}

@@ -8,5 +8,8 @@
  * becomes '?', tabs become a blank. Truncates between characters. size counts the NUL, which is
  * always written. Returns out. */
 char *clean_text(const char *text, size_t length, char *out, size_t size);
+/* The same of a name from outside that goes into the words of an error: there "; " would end what
+ * happened and begin what to do (reply.h), so each ';' becomes a ','. */
+char *clean_name(const char *name, char *out, size_t size);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "svc-api/clean.h"
 #include "svc-api/explain.h"
 #include "svc-api/handlers.h"
 #include "svc-api/member.h"
@@ -59,7 +60,9 @@ void handle_why(const struct request *request, struct reply *reply)
 static void say_why_not(const struct control_member *member, const struct error *error,
 			struct reply *reply)
 {
-	const char *name = *member->name ? member->name : "the peer";
+	char name[CONTROL_NAME_MAX];
+
+	clean_name(*member->name ? member->name : "the peer", name, sizeof(name));
 
 	switch (error->code) {
 	case -ETIMEDOUT:

@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "svc-api/body.h"
+#include "svc-api/clean.h"
 #include "svc-api/live.h"
 #include "svc-api/reply.h"
 #include "svc-api/routes.h"
@@ -41,6 +42,7 @@ static const struct {
 	{409, "Conflict"},
 	{405, "Method Not Allowed"},
 	{408, "Request Timeout"},
+	{411, "Length Required"},
 	{413, "Content Too Large"},
 	{414, "URI Too Long"},
 	{415, "Unsupported Media Type"},
@@ -208,7 +210,14 @@ static bool read_headers(const struct mg_request_info *info, struct auth_headers
 	headers->authorization = header(info, "Authorization", &twice);
 	headers->token = header(info, "X-LANrage-Token", &twice);
 	headers->cookie = header(info, "Cookie", &twice);
+	(void)header(info, "Content-Length", &twice);
 	return !twice;
+}
+
+static void refuse_method(struct reply *reply, const char *allow)
+{
+	reply_error(reply, 405, "method_not_allowed", "this path takes %s", allow);
+	(void)snprintf(reply->allow, sizeof(reply->allow), "%s", allow);
 }
 
 /* The route, or NULL with the reply made. */
@@ -218,21 +227,19 @@ static const struct route *find_route(const struct mg_request_info *info,
 {
 	const struct route *route = NULL;
 	const char *unknown;
-	char allow[48];
+	char allow[48], name[64];
 
 	switch (routes_find(routes, info->request_method, target, &route, parameter, allow)) {
 	case ROUTES_FOUND: break;
 	case ROUTES_NO_PATH:
 		reply_error(reply, 404, "not_found", "there is nothing at this path");
 		return NULL;
-	case ROUTES_NO_METHOD:
-		reply_error(reply, 405, "method_not_allowed", "this path takes %s", allow);
-		(void)snprintf(reply->allow, sizeof(reply->allow), "%s", allow);
-		return NULL;
+	case ROUTES_NO_METHOD: refuse_method(reply, allow); return NULL;
 	}
 	unknown = routes_unknown_parameter(route, target);
 	if (unknown) {
-		reply_error(reply, 400, "bad_value", "%s: no such parameter", unknown);
+		reply_error(reply, 400, "bad_value", "%s: no such parameter",
+			    clean_name(unknown, name, sizeof(name)));
 		return NULL;
 	}
 	return route;
@@ -298,8 +305,7 @@ static int send_file(struct mg_connection *connection, const struct webfile *fil
 			   (size_t)(file->end - file->bytes));
 		return 200;
 	}
-	reply_error(&reply, 405, "method_not_allowed", "this path takes GET");
-	(void)snprintf(reply.allow, sizeof(reply.allow), "GET");
+	refuse_method(&reply, "GET");
 	return send_reply(connection, &reply);
 }
 
@@ -331,9 +337,12 @@ static bool admit_reader(struct mg_connection *connection, struct api *api, stru
 {
 	struct addr from = http_other_end(connection);
 	bool twice = false;
-	const char *upgrade = header(mg_get_request_info(connection), "Upgrade", &twice);
+	const struct mg_request_info *info = mg_get_request_info(connection);
+	const char *upgrade = header(info, "Upgrade", &twice);
 
-	if (!upgrade || twice || strcasecmp(upgrade, "websocket") != 0)
+	if (strcmp(info->request_method, "GET") != 0)
+		refuse_method(reply, "GET");
+	else if (!upgrade || twice || strcasecmp(upgrade, "websocket") != 0)
 		reply_error(reply, 426, "not_websocket",
 			    "live events come over a WebSocket; open one at this path");
 	else if (!doorman_set_reader(api->doorman, &from, clock_now_us()))

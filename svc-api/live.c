@@ -23,6 +23,7 @@ static const struct {
 	{"servers", handle_servers, "id"},
 	{"metrics", handle_metrics_peers, "key"},
 	{"system", handle_system, NULL},
+	{"quality", handle_quality, NULL},
 };
 
 static json_t *by_id(const json_t *list, const char *id)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "svc-api/clean.h"
 #include "svc-api/routes.h"
 #include "svc-api/view.h"
 
@@ -30,7 +31,7 @@ const struct control_member *member_find(const struct control_status *control, c
 					 struct reply *reply)
 {
 	const struct control_member *found = NULL;
-	char id[TEXT_ID_SIZE];
+	char id[TEXT_ID_SIZE], said[TARGET_TEXT_MAX];
 	size_t n = 0;
 
 	for (size_t i = 0; i < control->n_members; i++) {
@@ -46,18 +47,19 @@ const struct control_member *member_find(const struct control_status *control, c
 			n++;
 		}
 	}
+	clean_name(name, said, sizeof(said));
 	if (n == 0)
 		reply_error(reply, 404, "not_found",
 			    "%s: nobody in the party has this name or id; `lanrage peers` lists "
 			    "them",
-			    name);
+			    said);
 	else if (n > 1)
 		reply_error(reply, 409, "ambiguous",
 			    "%s: %zu members have this name; use the id that `lanrage peers "
 			    "--json` shows",
-			    name, n);
+			    said, n);
 	else if (found->self)
-		reply_error(reply, 400, "bad_value", "%s: that is this machine itself", name);
+		reply_error(reply, 400, "bad_value", "%s: that is this machine itself", said);
 	return n == 1 && !found->self ? found : NULL;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "svc-api/ask.h"
+#include "svc-api/clean.h"
 #include "svc-api/routes.h"
 #include "svc-api/view.h"
 
@@ -29,8 +30,11 @@ bool setting_fetch(const struct request *request, struct control_settings *setti
 
 void setting_say_unknown(struct reply *reply, const char *key)
 {
+	char said[64];
+
 	reply_error(reply, 404, "not_found",
-		    "%.60s: there is no setting of that name; `lanrage settings` lists them", key);
+		    "%s: there is no setting of that name; `lanrage settings` lists them",
+		    clean_name(key, said, sizeof(said)));
 }
 
 /* Null is written as the empty text, which stands for the default. */
@@ -71,7 +75,8 @@ bool setting_take(const json_t *values, struct control_changes *changes, struct 
 	{
 		struct control_change *change = &changes->changes[changes->n_changes++];
 
-		if (strlen(key) >= sizeof(change->key)) {
+		/* None is like that; and in control's words the second would read as a hint. */
+		if (strlen(key) >= sizeof(change->key) || strchr(key, ';')) {
 			control_changes_clear(changes);
 			setting_say_unknown(reply, key);
 			return false;

@@ -7,28 +7,30 @@
 #ifndef WEB_DIR
 #define WEB_DIR "svc-api/web"
 #endif
-#define EMBED(symbol, file)                          \
-	__asm__(".pushsection .rodata\n"             \
-		".global webfile_" #symbol "\n"      \
-		".hidden webfile_" #symbol "\n"      \
-		"webfile_" #symbol ":\n"             \
-		".incbin \"" WEB_DIR "/" file "\"\n" \
-		".global webfile_" #symbol "_end\n"  \
-		".hidden webfile_" #symbol "_end\n"  \
-		"webfile_" #symbol "_end:\n"         \
-		".byte 0\n"                          \
-		".popsection\n");                    \
+#define EMBED(symbol, path)                         \
+	__asm__(".pushsection .rodata\n"            \
+		".global webfile_" #symbol "\n"     \
+		".hidden webfile_" #symbol "\n"     \
+		"webfile_" #symbol ":\n"            \
+		".incbin \"" path "\"\n"            \
+		".global webfile_" #symbol "_end\n" \
+		".hidden webfile_" #symbol "_end\n" \
+		"webfile_" #symbol "_end:\n"        \
+		".byte 0\n"                         \
+		".popsection\n");                   \
 	extern const char webfile_##symbol[], webfile_##symbol##_end[]
 
-EMBED(index, "index.html");
-EMBED(style, "style.css");
-EMBED(app, "app.js");
+EMBED(index, WEB_DIR "/index.html");
+EMBED(style, WEB_DIR "/style.css");
+EMBED(app, WEB_DIR "/app.js");
+EMBED(openapi, "svc-api/openapi.json");
 
 static const struct webfile files[] = {
 	{"/", "text/html; charset=utf-8", webfile_index, webfile_index_end},
 	{"/index.html", "text/html; charset=utf-8", webfile_index, webfile_index_end},
 	{"/style.css", "text/css; charset=utf-8", webfile_style, webfile_style_end},
 	{"/app.js", "text/javascript; charset=utf-8", webfile_app, webfile_app_end},
+	{"/api/openapi.json", "application/json", webfile_openapi, webfile_openapi_end},
 };
 
 const struct webfile *webfiles_find(const char *path)

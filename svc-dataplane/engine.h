@@ -91,8 +91,9 @@ uint64_t engine_poll(struct engine *engine, uint64_t now_us);
  * warned. */
 void engine_moved(struct engine *engine, uint64_t now_us);
 
-/* One probe along the active path; ops.probed is called with this cookie within 1 s. -ENOENT,
- * -ENETUNREACH, -EOPNOTSUPP for a peer that is no engine, -EBUSY while 8 are under way. */
+/* One probe along the active path; ops.probed is called with this cookie within 1 s, at once where
+ * the peer is removed. -ENOENT, -ENETUNREACH, -EOPNOTSUPP for a peer that is no engine, -EBUSY
+ * while 8 are under way. */
 int engine_probe(struct engine *engine, uint64_t now_us, const uint8_t key[DATAPLANE_KEY_SIZE],
 		 uint64_t cookie);
 

@@ -268,6 +268,21 @@ int peer_ping(struct peer *peer, uint64_t now_us, uint64_t cookie)
 	return -EBUSY;
 }
 
+static void end_ping(struct peer *peer, struct peer_ping *ping, int error)
+{
+	const struct engine_ops *ops = &peer->tunnel.context->ops;
+
+	ping->sent_us = 0;
+	ops->probed(ops->data, ping->cookie, error, NULL);
+}
+
+void peer_end_pings(struct peer *peer)
+{
+	for (size_t i = 0; i < PEER_PINGS; i++)
+		if (peer->pings[i].sent_us != 0)
+			end_ping(peer, &peer->pings[i], -ENOENT);
+}
+
 /* ---- notes */
 
 #define NOTE_PARTS ((struct bucket_limit){.per_second = 50, .burst = 64})
@@ -311,7 +326,6 @@ void peer_note(struct peer *peer, uint64_t now_us, const struct frame_note *part
 
 static uint64_t expire_pings(struct peer *peer, uint64_t now_us)
 {
-	struct context *context = peer->tunnel.context;
 	uint64_t due = CLOCK_NEVER;
 
 	for (size_t i = 0; i < PEER_PINGS; i++) {
@@ -319,12 +333,10 @@ static uint64_t expire_pings(struct peer *peer, uint64_t now_us)
 
 		if (ping->sent_us == 0)
 			continue;
-		if (now_us - ping->sent_us < PING_US) {
+		if (now_us - ping->sent_us < PING_US)
 			due = ping->sent_us + PING_US < due ? ping->sent_us + PING_US : due;
-			continue;
-		}
-		ping->sent_us = 0;
-		context->ops.probed(context->ops.data, ping->cookie, -ETIMEDOUT, NULL);
+		else
+			end_ping(peer, ping, -ETIMEDOUT);
 	}
 	return due;
 }

@@ -101,6 +101,8 @@ void peer_data(struct peer *peer, uint64_t now_us, const struct addr *from, uint
 void peer_poll(struct peer *peer, uint64_t now_us);
 /* -ENETUNREACH without a path or session, -EOPNOTSUPP for peers without frames, -EBUSY. */
 int peer_ping(struct peer *peer, uint64_t now_us, uint64_t cookie);
+/* Answers those that wait, as the peer goes. */
+void peer_end_pings(struct peer *peer);
 
 /* As engine_send_note(). */
 int peer_send_note(struct peer *peer, uint64_t now_us, const uint8_t *bytes, size_t length);

@@ -70,6 +70,7 @@ int peertable_add(struct peertable *table, struct peer *peer)
 
 void peertable_remove(struct peertable *table, size_t at)
 {
+	peer_end_pings(table->list[at]);
 	peer_free(table->list[at]);
 	table->list[at] = table->list[--table->count];
 	rebuild(table);

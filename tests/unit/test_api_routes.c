@@ -115,6 +115,8 @@ static void bodies_are_refused_with_the_fields_name(void **state)
 	refused("/api/v1/party", "{\"name\": \"\xff\"}", "not valid JSON");
 	refused("/api/v1/party", "{\"\\u001b[31m\": 1}", "?[31m: no such field");
 	refused("/api/v1/party/leave", "{\"name\": \"a\"}", "this takes none");
+	/* Nobody's name ends what happened and begins what to do. */
+	refused("/api/v1/party/leave", "{\"a; b\": 1}", "a, b: no such field; this takes none");
 	refused("/api/v1/party/invite", "{\"ttl_s\": -1}", "ttl_s: must be a whole number");
 	refused("/api/v1/party/invite", "{\"ttl_s\": 4294967296}", "ttl_s: must be");
 	refused("/api/v1/party/invite", "{\"ttl_s\": 1.5}", "ttl_s: must be");

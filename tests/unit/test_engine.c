@@ -1109,6 +1109,12 @@ static void test_ping(void **unused)
 	sim_run(&net, 1 * S);
 	assert_int_equal(a->ping.count, 2);
 	assert_int_equal(a->ping.error, -ETIMEDOUT);
+	/* Who goes meanwhile does not leave the question open. */
+	assert_int_equal(engine_probe(a->engine, net.now_us, b->key, 9), 0);
+	sim_party(a, NULL, 0);
+	assert_int_equal(a->ping.count, 3);
+	assert_int_equal(a->ping.cookie, 9);
+	assert_int_equal(a->ping.error, -ENOENT);
 	sim_deinit(&net);
 }
 
