@@ -359,7 +359,7 @@ static enum auth_need need_of(const struct mg_request_info *info, const char *pa
 	bool reads = strcmp(info->request_method, "GET") == 0 ||
 		     strcmp(info->request_method, "HEAD") == 0;
 
-	if (strcmp(path, "/metrics") == 0)
+	if (reads && strcmp(path, "/metrics") == 0)
 		return AUTH_SCRAPE;
 	return reads && strcmp(path, LIVE_PATH) != 0 ? AUTH_READ : AUTH_CHANGE;
 }
