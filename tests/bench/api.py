@@ -7,11 +7,14 @@
 LANRAGE_BENCH_ROUNDS=N    rounds instead of 5
 """
 import contextlib
+import json
 import os
 import secrets
 import select
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 
 import pair         # noqa: F401: where tests/ is
@@ -40,6 +43,9 @@ def define(rows):
     rows.define("event_last_reader_most", "us", "lower", limit=50000)
     rows.define("cpu_with_readers_pct", "pct", "lower")
     rows.define("rss_with_readers_mb", "MB", "lower")
+    rows.define("history_day_mb", "MB", "lower", limit=50)
+    rows.define("history_month_mb", "MB", "lower", limit=64 * 1024 * 1024 / 1e6)
+    rows.define("history_query_most_ms", "ms", "lower", limit=100)
 
 
 class Suite:
@@ -117,6 +123,17 @@ def event(suite, readers):
     return arrivals
 
 
+def history(rows):
+    """A day and a month of 64 peers, as svc-metrics keeps them; any range of either is asked for."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([os.path.join(build_dir(), "tests", "metrics-fill"), folder], check=True,
+                              stdout=subprocess.PIPE, timeout=120)
+    told = json.loads(done.stdout)
+    rows.add("history_day_mb", "ours", told["file_bytes"] / 1e6)
+    rows.add("history_month_mb", "ours", told["month"]["file_bytes"] / 1e6)
+    rows.add("history_query_most_ms", "ours", max(query["max_ms"] for query in told["queries"] + told["month"]["queries"]))
+
+
 def one_round(rows, suite):
     times, failed = load(suite)
     for name, values in zip(("status", "peers"), times):
@@ -146,6 +163,7 @@ def main():
         suite = Suite(lab.public("a"))
         for number in range(ROUNDS):
             one_round(rows, suite)
+            history(rows)
             print(f"round {number + 1} of {ROUNDS}", flush=True)
     path = os.path.join(build_dir(), "bench", "api.json")
     rows.write("api", path)
