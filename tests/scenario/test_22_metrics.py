@@ -266,6 +266,31 @@ def test_the_data_plane_is_stopped_and_killed(party):
     assert all((bucket["tx_bytes_per_s"] or 0) < MOST_BYTES_PER_S for bucket in a.history("b"))
 
 
+def test_loss_and_jitter_are_those_a_ping_sees(party):
+    """Short packets go once for that: doubled, a ping would lose less than the way does."""
+    a, b, address = party
+    count = 300
+    for member in (a, b):
+        member.do("PATCH", "settings", {"doubling": "off"})
+    a.host.wire.set(loss=5, jitter_ms=10)
+    with UdpStream(a.host, b.host, address=address, pps=20):
+        time.sleep(7)    # the data plane's window is of its last 64 probes, 10 a second
+
+        def look():
+            rtts = ping(a.host, address, count=count, interval=0.03)
+            lost = 100 * (1 - len(rtts) / count)
+            steps = [abs(rtts[n] - rtts[n - 1]) for n in rtts if n - 1 in rtts]
+            jitter = sum(steps) / len(steps)
+            seen = a.sees(is_measured, "b is measured")
+            print(f"loss {seen['loss_pct']} %, jitter {seen['jitter_ms']} ms; ping {lost:.1f} %, {jitter:.1f} ms")
+            return abs(seen["loss_pct"] - lost) <= 12 and jitter / 2 <= seen["jitter_ms"] <= jitter * 2 and seen
+        seen = wait_until(look, SOON_S, "loss and jitter as a ping sees them")
+    a.host.wire.set(loss=0, jitter_ms=0)
+    assert 0 < seen["loss_pct"] < 25 and seen["quality"] < 80
+    for member in (a, b):
+        member.do("PATCH", "settings", {"doubling": ""})
+
+
 def test_b_leaves(party):
     """b is no member any more: nothing old is shown as if it were now, and its history ends with that."""
     a, b, _ = party
