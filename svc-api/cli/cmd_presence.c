@@ -10,7 +10,7 @@
 #include "svc-api/cli/desktop.h"
 #include "svc-api/cli/interrupt.h"
 
-#define TICK_MS	  2000
+#define TICK_MS	  1000
 #define ANSWER_MS 2000
 
 struct presence {

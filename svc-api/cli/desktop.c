@@ -28,6 +28,7 @@ static void disconnect(struct desktop *desktop)
 		(void)close(desktop->fd);
 	desktop->fd = -1;
 	desktop->ready = false;
+	desktop->n_updates = 0;
 	json_decref(desktop->shown);
 	desktop->shown = NULL;
 	desktop->reader.length = desktop->reader.taken = 0;
@@ -121,7 +122,7 @@ static void greet(struct desktop *desktop, uint64_t now_us)
 
 static void update(struct desktop *desktop, const json_t *activity, uint64_t now_us)
 {
-	char *command = activity_command(activity, (int)getpid(), ++desktop->nonce);
+	char *command = activity_command(activity, (int)getpid(), desktop->n_updates + 1);
 	bool good = command && send_frame(desktop, IPC_FRAME, command, strlen(command));
 
 	free(command);
@@ -131,7 +132,14 @@ static void update(struct desktop *desktop, const json_t *activity, uint64_t now
 	}
 	json_decref(desktop->shown);
 	desktop->shown = json_deep_copy(activity);
-	desktop->updated_us = now_us;
+	desktop->updated_us[desktop->n_updates++ % DESKTOP_UPDATES] = now_us;
+}
+
+static bool may_update(const struct desktop *desktop, uint64_t now_us)
+{
+	return desktop->n_updates < DESKTOP_UPDATES ||
+	       now_us >= desktop->updated_us[desktop->n_updates % DESKTOP_UPDATES] +
+				 DESKTOP_UPDATES_US;
 }
 
 void desktop_show(struct desktop *desktop, const json_t *activity, uint64_t now_us)
@@ -144,8 +152,7 @@ void desktop_show(struct desktop *desktop, const json_t *activity, uint64_t now_
 	else if (desktop->fd >= 0 && !desktop->ready &&
 		 now_us >= desktop->greeted_us + DESKTOP_GREETING_US)
 		fail(desktop, now_us, "it does not answer");
-	else if (desktop->ready && changed &&
-		 (desktop->updated_us == 0 || now_us >= desktop->updated_us + DESKTOP_UPDATE_US))
+	else if (desktop->ready && changed && may_update(desktop, now_us))
 		update(desktop, activity, now_us);
 }
 
@@ -227,6 +234,6 @@ void desktop_deinit(struct desktop *desktop)
 	json_t *none = json_null();
 
 	if (desktop->ready && desktop->shown && !json_is_null(desktop->shown))
-		update(desktop, none, desktop->updated_us);
+		update(desktop, none, 0);
 	disconnect(desktop);
 }

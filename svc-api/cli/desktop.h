@@ -17,20 +17,21 @@
 #define DESKTOP_RETRY_US     (1 * CLOCK_SECOND)
 #define DESKTOP_RETRY_MAX_US (30 * CLOCK_SECOND)
 #define DESKTOP_GREETING_US  (5 * CLOCK_SECOND) /* its answer to ours */
-/* It takes five updates in 20 s. */
-#define DESKTOP_UPDATE_US (4 * CLOCK_SECOND)
+/* It takes so many updates in such a time. */
+#define DESKTOP_UPDATES	   5
+#define DESKTOP_UPDATES_US (20 * CLOCK_SECOND)
 
 struct desktop {
-	const char *folder;  /* $XDG_RUNTIME_DIR, borrowed */
-	char client_id[24];  /* of the application */
-	int fd;		     /* -1: not connected */
-	bool ready;	     /* it has greeted back */
-	uint64_t greeted_us; /* when we did */
-	uint64_t next_us;    /* no connection before */
-	uint64_t wait_us;    /* until the one after a failure */
-	uint64_t updated_us; /* 0: never */
-	uint64_t nonce;
-	json_t *shown; /* what it was last told; NULL: nothing */
+	const char *folder;		      /* $XDG_RUNTIME_DIR, borrowed */
+	char client_id[24];		      /* of the application */
+	int fd;				      /* -1: not connected */
+	bool ready;			      /* it has greeted back */
+	uint64_t greeted_us;		      /* when we did */
+	uint64_t next_us;		      /* no connection before */
+	uint64_t wait_us;		      /* until the one after a failure */
+	uint64_t n_updates;		      /* of this connection */
+	uint64_t updated_us[DESKTOP_UPDATES]; /* in a ring */
+	json_t *shown;			      /* what it was last told; NULL: nothing */
 	struct ipc_reader reader;
 };
 

@@ -12,7 +12,7 @@
 
 #include "svc-api/discord/news.h"
 
-#define MESSAGE_LINE_MAX    1024 /* bytes with the NUL: no line is cut by it */
+#define MESSAGE_LINE_MAX    1280 /* bytes with the NUL: no line is cut by it */
 #define MESSAGE_CONTENT_MAX 2000 /* of what Discord counts, in one message */
 
 /* The line, without an end. Returns text. */

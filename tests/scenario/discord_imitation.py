@@ -251,7 +251,8 @@ class Desktop:
         if activity is not None:
             self._check(activity)
         self.activities.append(activity)
-        self.send(FRAME, {"cmd": "SET_ACTIVITY", "data": activity, "evt": None, "nonce": command["nonce"]})
+        with contextlib.suppress(OSError):      # it may have said its last word
+            self.send(FRAME, {"cmd": "SET_ACTIVITY", "data": activity, "evt": None, "nonce": command["nonce"]})
 
     def _check(self, activity):
         if not set(activity) <= {"details", "state", "timestamps", "party", "secrets"}:
