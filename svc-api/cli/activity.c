@@ -36,7 +36,7 @@ json_t *activity_make(const json_t *status, uint64_t since_s, const char *link)
 			     "state", members > 1 ? "Playing together" : "Waiting for friends",
 			     "timestamps", "start", (json_int_t)since_s, "party", "id", id, "size",
 			     members > 0 ? members : 1, ACTIVITY_MEMBERS_MAX);
-	if (activity && *link && strlen(link) < SECRET_MAX)
+	if (activity && activity_is_link(link))
 		(void)json_object_set_new(activity, "secrets", json_pack("{s:s}", "join", link));
 	return activity;
 }
@@ -53,4 +53,13 @@ char *activity_command(const json_t *activity, int pid, uint64_t nonce)
 	written = command ? json_dumps(command, JSON_COMPACT) : NULL;
 	json_decref(command);
 	return written;
+}
+
+bool activity_is_link(const char *text)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789.-:/[]";
+
+	return (strncmp(text, "lanrage://", 10) == 0 || strncmp(text, "lanrages://", 11) == 0) &&
+	       strlen(text) < SECRET_MAX && strspn(text, allowed) == strlen(text);
 }

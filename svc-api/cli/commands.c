@@ -224,7 +224,9 @@ const struct command commands[] = {
 	{.words = "presence",
 	 .help = "shows the party in your Discord profile, until Ctrl-C",
 	 .about = "Run it as the user of the desktop, not by sudo. The settings discord.presence "
-		  "and discord.app_id must be set. Discord may come and go meanwhile.",
+		  "and discord.app_id must be set. Discord may come and go meanwhile. When you say "
+		  "Join to a "
+		  "friend's party there, this prints how to come to it.",
 	 .examples = "lanrage presence\nlanrage presence --invite",
 	 .group = GROUP_MACHINE,
 	 .options = OPTION_INVITE,

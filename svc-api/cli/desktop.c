@@ -177,6 +177,16 @@ static void complain(struct desktop *desktop, const json_t *said, uint64_t now_u
 	fail(desktop, now_us, line);
 }
 
+/* Its user said Join to a friend's party. Whether this machine does is for them to say here, too:
+ * Discord is not trusted with it. */
+static void offer(const char *link)
+{
+	if (!activity_is_link(link))
+		return;
+	(void)printf("A friend lets you in: lanrage join %s\n", link);
+	(void)fflush(stdout);
+}
+
 static void take_command(struct desktop *desktop, const json_t *json)
 {
 	const json_t *data = json_object_get(json, "data");
@@ -186,6 +196,10 @@ static void take_command(struct desktop *desktop, const json_t *json)
 	if (strcmp(event, "READY") == 0) {
 		desktop->ready = true;
 		desktop->wait_us = DESKTOP_RETRY_US;
+		(void)send_frame(desktop, IPC_FRAME, ACTIVITY_SUBSCRIBE,
+				 strlen(ACTIVITY_SUBSCRIBE));
+	} else if (strcmp(event, "ACTIVITY_JOIN") == 0) {
+		offer(text_of(data, "secret"));
 	} else if (strcmp(event, "ERROR") == 0) {
 		clean_text(text, strlen(text), words, sizeof(words));
 		(void)fprintf(stderr, "lanrage: Discord does not show it: %s\n", words);

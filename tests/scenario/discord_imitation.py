@@ -243,6 +243,10 @@ class Desktop:
                 self.changed.notify_all()
 
     def _take(self, command):
+        if command["cmd"] == "SUBSCRIBE":
+            if command["evt"] != "ACTIVITY_JOIN" or not command["nonce"]:
+                self.complaints.append(f"command {command}")
+            return
         args, activity = command["args"], command["args"]["activity"]
         if set(command) != {"cmd", "args", "nonce"} or command["cmd"] != "SET_ACTIVITY" or not command["nonce"]:
             self.complaints.append(f"command {command}")

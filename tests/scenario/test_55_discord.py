@@ -269,6 +269,8 @@ def test_discord_comes_and_goes_and_talks_nonsense(world, desktop):
         desktop.wait_for(lambda d: d.greetings > greetings, "another greeting")
     greetings = desktop.greetings
     desktop.wait_for(lambda d: len(d.activities) > 1, "the party again")
+    for secret in ("lanrage://$(id)/x", "lanrage://192.0.2.1:8667/KQ7M-3ZT9-HX2F"):
+        desktop.send(FRAME, {"cmd": "DISPATCH", "evt": "ACTIVITY_JOIN", "data": {"secret": secret}})
     desktop.send(FRAME, {"cmd": "SET_ACTIVITY", "evt": "ERROR", "data": {"code": 4000, "message": "\x1b[31mno"}})
     desktop.send(CLOSE, {"code": 1000, "message": "restart"})
     desktop.wait_for(lambda d: d.greetings > greetings, "a greeting after good-bye")
@@ -282,7 +284,9 @@ def test_discord_comes_and_goes_and_talks_nonsense(world, desktop):
     process.send_signal(signal.SIGINT)
     assert process.wait(HANG_S) == 0 and not desktop.complaints
     with open(f"{world.hosts[0].dir}/presence.log") as file:
-        assert "\x1b" not in file.read()
+        said = file.read()
+    assert "\x1b" not in said and "id)" not in said
+    assert "lanrage join lanrage://192.0.2.1:8667/KQ7M-3ZT9-HX2F\n" in said
 
 
 # ---- the browser

@@ -122,6 +122,7 @@ static void what_is_shown(void **state)
 	      "1769860800},\"party\":{\"id\":\"ab\",\"size\":[1,1024]},\"secrets\":{\"join\":"
 	      "\"lanrage://s:1/C\"}}");
 	memset(link, 'l', sizeof(link));
+	memcpy(link, "lanrage://", 10);
 	link[sizeof(link) - 1] = '\0';
 	shows(STATUS("friday", 1), link,
 	      "{\"details\":\"friday\",\"state\":\"Waiting for friends\",\"timestamps\":{\"start\":"
@@ -144,6 +145,29 @@ static void how_it_is_said(void **state)
 	free(text);
 }
 
+static void what_is_a_link(void **state)
+{
+	static const struct {
+		const char *text;
+		bool link;
+	} cases[] = {
+		{"lanrage://203.0.113.7:8667/KQ7M-3ZT9-HX2F", true},
+		{"lanrages://[2001:db8::1]:8667/KQ7M-3ZT9-HX2F", true},
+		{"lanrage://local/KQ7M-3ZT9-HX2F", true},
+		{"lanrage://x/$(id)", false},
+		{"lanrage://x/a b", false},
+		{"lanrage://x/a;b", false},
+		{"lanrage://x/\033[31m", false},
+		{"KQ7M-3ZT9-HX2F", false},
+		{"http://x/", false},
+		{"", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(activity_is_link(cases[i].text), cases[i].link);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +176,7 @@ int main(void)
 		cmocka_unit_test_setup(a_frame_is_bounded, set_up),
 		cmocka_unit_test(what_is_shown),
 		cmocka_unit_test(how_it_is_said),
+		cmocka_unit_test(what_is_a_link),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
