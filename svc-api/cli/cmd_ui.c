@@ -10,8 +10,11 @@ int command_ui(const struct invocation *invocation)
 	struct place place;
 	struct error error;
 	char url[256];
+	int r;
 
-	if (place_find(&place, invocation->run, &error) < 0)
+	r = place_find(&place, invocation->run, &error);
+	place_clear(&place);
+	if (r < 0)
 		return say_error(&error);
 	if (say_ask(invocation, "POST", "login", NULL, &answer) != 0)
 		return 1;

@@ -69,7 +69,7 @@ static bool fetch(struct poster *poster, char address[CONTROL_SETTING_MAX])
 static void reread(struct poster *poster)
 {
 	char address[CONTROL_SETTING_MAX];
-	bool good, was = poster->on;
+	bool good, other, was = poster->on;
 
 	poster->reread_us = CLOCK_NEVER;
 	pthread_mutex_unlock(&poster->mutex);
@@ -80,13 +80,14 @@ static void reread(struct poster *poster)
 			poster->reread_us = clock_now_us() + RETRY_US;
 		return;
 	}
+	other = strcmp(poster->address, address) != 0;
 	memcpy(poster->address, address, sizeof(address));
 	explicit_bzero(address, sizeof(address));
 	poster->on = *poster->address != '\0';
-	if (poster->on)
-		queue_begin(&poster->queue);
-	else
+	if (!poster->on)
 		queue_drop(&poster->queue);
+	else if (other || poster->queue.gone)
+		queue_begin(&poster->queue);
 	if (poster->on == was)
 		return;
 	poster->blank = true;
@@ -178,6 +179,8 @@ static void tell(void *data, const struct news_item *item)
 	pthread_mutex_lock(&poster->mutex);
 	if (poster->on)
 		queue_add(&poster->queue, line, clock_now_us());
+	if (item->kind == NEWS_KICKED)
+		*poster->removed = '\0'; /* who comes back may leave by itself */
 	pthread_cond_signal(&poster->wake);
 	pthread_mutex_unlock(&poster->mutex);
 }
@@ -194,6 +197,8 @@ void poster_see(struct poster *poster, const json_t *state)
 	pthread_mutex_lock(&poster->mutex);
 	blank = poster->blank;
 	poster->blank = false;
+	if (blank)
+		*poster->removed = '\0';
 	memcpy(removed, poster->removed, sizeof(removed));
 	pthread_mutex_unlock(&poster->mutex);
 	if (blank)

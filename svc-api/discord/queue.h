@@ -47,7 +47,7 @@ const char *queue_take(struct queue *queue, uint64_t now_us);
 enum queue_verdict queue_done(struct queue *queue, const struct answer *answer, uint32_t chance,
 			      uint64_t now_us);
 size_t queue_waiting(const struct queue *queue);
-/* A webhook was set: what was wrong with the one before counts no more. */
+/* A webhook was set: what was wrong with the one before, and its waits, count no more. */
 void queue_begin(struct queue *queue);
 /* Whatever waits is dropped. */
 void queue_drop(struct queue *queue);
