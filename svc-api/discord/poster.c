@@ -47,7 +47,7 @@ struct poster {
 static bool fetch(struct poster *poster, char address[CONTROL_SETTING_MAX])
 {
 	const struct request request = {.api = poster->api};
-	struct control_settings settings;
+	struct control_settings settings = {0};
 	struct control_secret secret;
 	struct reply reply = {0};
 	bool good = setting_fetch(&request, &settings, &reply);

@@ -13,6 +13,7 @@ import subprocess
 import time
 
 NETNS_DIR = "/run/netns"
+NAMES_DIR = "/etc/netns"    # what `ip netns exec` lays over /etc
 TEMP_PREFIX = "/tmp/lanrage-lab-"
 LAB_ID = re.compile(r"lr(\d+)-(\d+)")
 _CLONE_NEWNET = 0x40000000
@@ -73,6 +74,13 @@ class Namespace:
         with self.inside(), open("/proc/sys/" + key.replace(".", "/"), "w") as file:
             file.write(str(value))
 
+    def names(self, addresses):
+        """Programs started in the namespace from now on find these: {name: address}."""
+        folder = f"{NAMES_DIR}/{self.name}"
+        os.makedirs(folder, exist_ok=True)
+        with open(f"{folder}/hosts", "w") as file:
+            file.write("127.0.0.1 localhost\n" + "".join(f"{addr} {name}\n" for name, addr in addresses.items()))
+
     def port_is_bound(self, protocol, port):
         """Whether a socket in the namespace listens (tcp) or is bound (udp) at port."""
         wanted_state = {"tcp": "0A", "udp": "07"}[protocol]
@@ -119,6 +127,7 @@ def remove_namespaces(names, grace_s=1.0):
             _signal_all(alive, signal.SIGKILL)
     for name in names:
         subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL)
+        shutil.rmtree(f"{NAMES_DIR}/{name}", ignore_errors=True)
 
 
 def owner_lives(pid):

@@ -38,10 +38,7 @@ class World:
         self.a, self.b = (Member(host) for host in self.hosts)
         certificate, key = make_certificate(folder, "discord.com")
         os.environ["SSL_CERT_FILE"] = certificate    # the launcher passes it on
-        self.names = f"/etc/netns/{self.hosts[0].netns.name}"
-        os.makedirs(self.names)
-        with open(f"{self.names}/hosts", "w") as file:
-            file.write(f"127.0.0.1 localhost\n{self.discord.addr4} discord.com\n")
+        self.hosts[0].netns.names({"discord.com": self.discord.addr4})
         self.webhook = Webhook(self.discord, PATH, certificate, key)
         self.webhook.start()
         url = server.start_server()
@@ -51,8 +48,6 @@ class World:
     def close(self):
         self.webhook.stop()
         del os.environ["SSL_CERT_FILE"]
-        os.unlink(f"{self.names}/hosts")
-        os.rmdir(self.names)
 
     def set(self, **settings):
         return self.a.do("PATCH", "settings", {key.replace("_", ".", 1): value for key, value in settings.items()})
@@ -305,7 +300,8 @@ def test_ui_opens_the_browser_of_who_said_sudo(world):
                               env={**kept, "PATH": f"{world.folder}:{kept['PATH']}", "SEEN": str(seen), **variables})
         return done.stdout.strip()
     user = {"DISPLAY": ":0", "SUDO_UID": "65534"}
-    for words, variables in (((), {}), ((), {"DISPLAY": ":0"}), ((), {**user, "SUDO_UID": "0"}), ((), {"SUDO_UID": "65534"}),
+    for words, variables in (((), {}), ((), {"DISPLAY": ":0"}), ((), {"SUDO_UID": "65534"}),
+                             ((), {**user, "SUDO_UID": "0"}),
                              (("--no-open",), user), (("--json",), user)):
         assert "/login/" in ui(*words, **variables)
     link = ui(**user)
