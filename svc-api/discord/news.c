@@ -63,6 +63,12 @@ static void tell_entered(const struct look *look, const json_t *party)
 				      .what = text_of(party, "name")});
 }
 
+/* Until it has its address, this machine itself is not among the members, nor known as the host. */
+static bool is_incomplete(const json_t *party)
+{
+	return json_is_object(party) && json_integer_value(json_object_get(party, "members")) == 0;
+}
+
 /* Who is in it is not known yet of another party. */
 static void take_party(const struct look *look, json_t *party)
 {
@@ -192,6 +198,8 @@ void news_take(struct news *news, const json_t *state, const json_t *sessions, c
 
 	/* Whether it is in a party, and its name, control knows; without it nothing is told. */
 	if (!json_is_string(json_object_get(self, "id")))
+		return;
+	if (is_incomplete(json_object_get(status, "party")))
 		return;
 	take_party(&look, json_object_get(status, "party"));
 	take_peers(&look);

@@ -76,6 +76,15 @@ static void a_party_from_its_begin_to_its_end(void **state)
 	look("null", "{}", "{}", "[]", "");
 }
 
+static void a_party_that_is_being_made(void **state)
+{
+	(void)state;
+	look("null", "{}", "{}", "[]", "");
+	look("{\"id\": \"ab\", \"name\": \"friday\", \"host\": null, \"members\": 0}", "{}", "{}",
+	     "[]", "");
+	look(PARTY("kira", 1), "{}", "{}", "[]", "**kira** began the party **friday**.\n");
+}
+
 static void who_was_there_before_has_not_come(void **state)
 {
 	(void)state;
@@ -437,6 +446,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_party_from_its_begin_to_its_end, set_up),
+		cmocka_unit_test_setup(a_party_that_is_being_made, set_up),
 		cmocka_unit_test_setup(who_was_there_before_has_not_come, set_up),
 		cmocka_unit_test_setup(the_first_look_is_no_news, set_up),
 		cmocka_unit_test_setup(what_is_unknown_is_no_news, set_up),
