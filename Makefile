@@ -303,8 +303,11 @@ fuzz-run: $(FUZZ:%=$(BUILD)/tests/%)
 
 test-tools: $(TEST_TOOLS)
 .PHONY: test-tools
+# First those that want the machine for themselves, then the others, JOBS at a time.
+SCENARIO = LANRAGE_BUILD=$(BUILD) LANRAGE_SANITIZE=$(SANITIZE) /usr/bin/python3 -m pytest -p no:cacheprovider -q
 scenario: all test-tools
-	$(Q)LANRAGE_BUILD=$(BUILD) LANRAGE_SANITIZE=$(SANITIZE) /usr/bin/python3 -m pytest -p no:cacheprovider -q -n $(JOBS) --dist loadfile tests/scenario $(PYTEST)
+	$(Q)$(SCENARIO) -m alone tests/scenario $(PYTEST)
+	$(Q)$(SCENARIO) -m "not alone" -n $(JOBS) --dist loadfile tests/scenario $(PYTEST)
 
 # Real games, which `make test` leaves out for their size.
 test-games: test-deps
