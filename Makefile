@@ -86,11 +86,11 @@ SRC_lanrage-browser := $(SERVICE) $(addprefix svc-browser/,main.c service.c disp
 PB_lanrage-browser  := ipc dataplane nat control browser
 LIB_lanrage-browser := $(call pkg,$(LIBS_BUS)) $(NNG)
 
-SRC_lanrage-api := $(SERVICE) $(wildcard svc-api/*.c) svc-dataplane/codec.c svc-dataplane/bucket.c \
+SRC_lanrage-api := $(SERVICE) $(wildcard svc-api/*.c svc-api/discord/*.c) svc-api/cli/duration.c svc-dataplane/codec.c svc-dataplane/bucket.c \
 	svc-nat/codec.c svc-control/codec.c svc-browser/codec.c \
 	$(addprefix svc-metrics/,codec.c session_codec.c quality.c series.c)
 PB_lanrage-api  := ipc dataplane nat control metrics browser
-LIB_lanrage-api := $(call pkg,$(LIBS_BUS) jansson) $(NNG) -lcivetweb -lpthread
+LIB_lanrage-api := $(call pkg,$(LIBS_BUS) jansson libcurl) $(NNG) -lcivetweb -lpthread
 
 SRC_lanrage := common/error.c common/text.c common/clock.c svc-api/clean.c svc-api/logtail.c \
 	$(wildcard svc-api/cli/*.c)

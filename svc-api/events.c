@@ -36,7 +36,7 @@ struct events {
 	pthread_mutex_t mutex; /* of everything below, and of the readers */
 	pthread_cond_t wake;
 	pthread_t thread;
-	bool kicked, closed;
+	bool kicked, closed, watched;
 	struct events_reader *readers;
 	json_t *state; /* that the last message told of */
 	json_int_t sequence;
@@ -240,6 +240,11 @@ static void tell(struct events *events, json_t *state)
 	events->state = state;
 }
 
+static bool anybody_looks(const struct events *events)
+{
+	return events->readers || events->watched;
+}
+
 /* With the lock held: until there is a reason to look. */
 static void wait_for_reason(struct events *events, uint64_t looked_us)
 {
@@ -248,9 +253,9 @@ static void wait_for_reason(struct events *events, uint64_t looked_us)
 		uint64_t due_us = looked_us + gap_ms * CLOCK_MS, now_us = clock_now_us();
 		struct timespec until;
 
-		if (events->readers && now_us >= due_us)
+		if (anybody_looks(events) && now_us >= due_us)
 			return;
-		if (!events->readers) {
+		if (!anybody_looks(events)) {
 			pthread_cond_wait(&events->wake, &events->mutex);
 			continue;
 		}
@@ -270,14 +275,18 @@ static void *run(void *data)
 	pthread_mutex_lock(&events->mutex);
 	for (;;) {
 		json_t *state;
+		bool watched;
 
 		wait_for_reason(events, looked_us);
 		if (events->closed)
 			break;
 		events->kicked = false;
+		watched = events->watched;
 		looked_us = clock_now_us();
 		pthread_mutex_unlock(&events->mutex);
 		state = events->ops.look(events->ops.data);
+		if (state && watched)
+			events->ops.seen(events->ops.data, state);
 		pthread_mutex_lock(&events->mutex);
 		if (state)
 			tell(events, state);
@@ -290,8 +299,17 @@ void events_kick(struct events *events)
 {
 	pthread_mutex_lock(&events->mutex);
 	events->kicked = true;
-	if (events->readers)
+	if (anybody_looks(events))
 		pthread_cond_signal(&events->wake);
+	pthread_mutex_unlock(&events->mutex);
+}
+
+void events_watch(struct events *events, bool on)
+{
+	pthread_mutex_lock(&events->mutex);
+	events->watched = on;
+	events->kicked = true;
+	pthread_cond_signal(&events->wake);
 	pthread_mutex_unlock(&events->mutex);
 }
 

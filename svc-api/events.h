@@ -1,7 +1,8 @@
 /* events.h - live events: readers get the whole state once, and from then on what changes in it.
  *
  * One thread looks at the state (a JSON object) when it is told that something happened, and every
- * EVENTS_TICK_MS in any case; without readers it sleeps. Each message is one JSON object:
+ * EVENTS_TICK_MS in any case; without readers, and unwatched, it sleeps. Each message is one JSON
+ * object:
  *     {"type": "snapshot", "sequence": 7, "state": {…}}
  *     {"type": "delta", "sequence": 8, "patch": […]}        RFC 6902, of the state before
  * A reader's first message is a snapshot, and each delta's sequence is one more than that of the
@@ -33,7 +34,10 @@ struct events_ops {
 	bool (*write)(void *connection, const char *text, size_t length);
 	/* Ends a connection, so that a write to it ends too. Must not wait. */
 	void (*cut)(void *connection);
-	void *data; /* for look */
+	/* While watched: each state, borrowed, before it is told. On the events' own thread; may
+	 * wait. NULL: nobody here looks. */
+	void (*seen)(void *data, const json_t *state);
+	void *data; /* for look and seen */
 };
 
 int events_new(struct events **events, const struct events_ops *ops);
@@ -44,6 +48,9 @@ void events_free(struct events *events);
 
 /* Something happened. From any thread; costs nothing without readers. */
 void events_kick(struct events *events);
+/* Whether ops.seen wants to see states: they are then looked at without readers too. From any
+ * thread; one call of seen may still be under way after it was switched off. */
+void events_watch(struct events *events, bool on);
 
 /* connection is borrowed until events_leave(). NULL: closed, or no memory. */
 struct events_reader *events_join(struct events *events, void *connection);

@@ -1,4 +1,5 @@
 /* handle_discord.c - what is set up for Discord. The webhook's address goes in, and never out. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "svc-api/handlers.h"
@@ -12,11 +13,13 @@ static void reply_discord(const struct request *request, const char *field, cons
 			  struct reply *reply)
 {
 	struct control_settings settings;
+	struct poster_state state;
 	json_t *json;
 
 	if (!setting_fetch(request, &settings, reply))
 		return;
-	json = view_discord(&settings);
+	poster_state(request->api->poster, &state);
+	json = view_discord(&settings, &state);
 	control_settings_clear(&settings);
 	if (field) {
 		reply_json(reply, 200, json_pack("{s:O}", name, json_object_get(json, field)));
@@ -35,6 +38,27 @@ void handle_discord_instructions(const struct request *request, struct reply *re
 {
 	(void)request;
 	reply_json(reply, 200, view_discord_instructions());
+}
+
+void handle_discord_test(const struct request *request, struct reply *reply)
+{
+	struct control_secret webhook;
+	struct answer *answer;
+
+	if (!setting_fetch_secret(request, SETTING_DISCORD_WEBHOOK, &webhook, reply))
+		return;
+	answer = calloc(1, sizeof(*answer));
+	if (!*webhook.value) {
+		reply_error(reply, 409, "no_webhook",
+			    "no webhook is set; set one: lanrage settings discord.webhook -");
+	} else if (answer) {
+		poster_test(request->api->poster, webhook.value, answer);
+		reply_json(reply, 200, view_discord_test(answer));
+	} else {
+		reply_json(reply, 500, NULL);
+	}
+	explicit_bzero(&webhook, sizeof(webhook));
+	free(answer);
 }
 
 /* The setting of this key from the body's field. Nothing is not a value: there is DELETE for that.

@@ -151,8 +151,11 @@ void handle_kick(const struct request *request, struct reply *reply)
 	if (!member)
 		return;
 	length = control_kick_encode(&kick, &bytes);
+	poster_removing(request->api->poster, kick.identity);
 	if (ask_control(request, reply, CONTROL_KICK, SLOW_MS, bytes, length, &ask))
 		handle_status(request, reply);
+	else
+		poster_removing(request->api->poster, NULL);
 	free(ask.answer);
 }
 

@@ -45,6 +45,7 @@ void handle_forget_configuration(const struct request *request, struct reply *re
 /* handle_discord.c */
 void handle_discord_status(const struct request *request, struct reply *reply);
 void handle_discord_instructions(const struct request *request, struct reply *reply);
+void handle_discord_test(const struct request *request, struct reply *reply);
 void handle_webhook(const struct request *request, struct reply *reply);
 void handle_set_webhook(const struct request *request, struct reply *reply);
 void handle_remove_webhook(const struct request *request, struct reply *reply);

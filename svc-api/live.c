@@ -83,6 +83,13 @@ static json_t *look(void *data)
 	return state;
 }
 
+static void seen(void *data, const json_t *state)
+{
+	struct api *api = data;
+
+	poster_see(api->poster, state);
+}
+
 /* ---- the readers */
 
 static bool write_text(void *connection, const char *text, size_t length)
@@ -126,7 +133,8 @@ static void on_close(const struct mg_connection *connection, void *data)
 
 int live_start(struct api *api)
 {
-	const struct events_ops ops = {.look = look, .write = write_text, .cut = cut, .data = api};
+	const struct events_ops ops = {
+		.look = look, .write = write_text, .cut = cut, .seen = seen, .data = api};
 
 	return events_new(&api->events, &ops);
 }

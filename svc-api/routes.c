@@ -121,6 +121,7 @@ const struct route routes[] = {
 	{"GET", "/api/v1/settings/*", handle_setting, NULL, describe_parameter},
 	{"GET", "/api/v1/discord/status", handle_discord_status, NULL, NULL},
 	{"GET", "/api/v1/discord/instructions", handle_discord_instructions, NULL, NULL},
+	{"POST", "/api/v1/discord/test", handle_discord_test, NULL, NULL},
 	{"GET", "/api/v1/discord/webhook", handle_webhook, NULL, NULL},
 	{"PUT", "/api/v1/discord/webhook", handle_set_webhook, webhook_body, NULL},
 	{"DELETE", "/api/v1/discord/webhook", handle_remove_webhook, NULL, NULL},

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "svc-api/http.h"
 #include "svc-api/live.h"
+#include "svc-control/codec.h"
 
 #define LISTEN_DEFAULT "127.0.0.1:8666"
 #define SWEEP_MS       500
@@ -60,6 +61,16 @@ static void on_event(void *data, uint32_t type, bool resync, const uint8_t *body
 	events_kick(api->events);
 }
 
+static void on_control_event(void *data, uint32_t type, bool resync, const uint8_t *body,
+			     size_t length)
+{
+	struct api *api = data;
+
+	on_event(data, type, resync, body, length);
+	if (resync || type == CONTROL_EVENT_SETTINGS)
+		poster_kick(api->poster);
+}
+
 static void sweep(void *data)
 {
 	struct api *api = data;
@@ -70,12 +81,17 @@ static void sweep(void *data)
 /* Without its events a change is seen by the next look. */
 static void watch(struct running *running)
 {
-	static const enum service_id telling[] = {SERVICE_DATAPLANE, SERVICE_NAT, SERVICE_CONTROL};
+	static const struct {
+		enum service_id id;
+		bus_event heard;
+	} telling[] = {{SERVICE_DATAPLANE, on_event},
+		       {SERVICE_NAT, on_event},
+		       {SERVICE_CONTROL, on_control_event}};
 
 	for (size_t i = 0; i < sizeof(telling) / sizeof(telling[0]); i++)
-		if (bus_subscribe(running->bus, telling[i], on_event, &running->api) < 0)
+		if (bus_subscribe(running->bus, telling[i].id, telling[i].heard, &running->api) < 0)
 			log_warning("%s: cannot subscribe to its events",
-				    service_names[telling[i]]);
+				    service_names[telling[i].id]);
 	loop_timer_start(&running->loop, &running->sweep, SWEEP_MS, SWEEP_MS, sweep, &running->api);
 }
 
@@ -112,6 +128,8 @@ static int start(struct running *running, const struct service *service, struct 
 		r = doorman_new(&api->doorman, listen.port);
 	if (r == 0)
 		r = live_start(api);
+	if (r == 0)
+		r = poster_new(&api->poster, api);
 	if (r < 0)
 		return error_set(error, r, "cannot start: %s", strerror(-r));
 	r = bus_serve(running->bus, no_methods, NULL, error);
@@ -129,7 +147,9 @@ static void stop(struct running *running)
 		events_close(running->api.events);
 	loop_timer_stop(&running->sweep);
 	bus_free(running->bus);
+	poster_close(running->api.poster);
 	http_stop(running->http);
+	poster_free(running->api.poster);
 	events_free(running->api.events);
 	doorman_free(running->api.doorman);
 	gather_free(running->api.gather);

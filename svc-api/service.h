@@ -8,6 +8,7 @@
 
 #include "common/service.h"
 #include "svc-api/auth.h"
+#include "svc-api/discord/poster.h"
 #include "svc-api/doorman.h"
 #include "svc-api/events.h"
 #include "svc-api/gather.h"
@@ -22,6 +23,7 @@ struct api {
 	struct gather *gather;
 	struct doorman *doorman;
 	struct events *events;
+	struct poster *poster;
 	uint64_t started_us;
 	pthread_mutex_t mutex; /* of the next three */
 	struct auth auth;      /* only auth.login changes */

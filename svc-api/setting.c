@@ -28,6 +28,38 @@ bool setting_fetch(const struct request *request, struct control_settings *setti
 	return good;
 }
 
+bool setting_is_on(const struct control_settings *settings, const char *key)
+{
+	const struct control_setting *setting = control_settings_find(settings, key);
+
+	return setting && strcmp(setting->value, "on") == 0;
+}
+
+bool setting_fetch_secret(const struct request *request, const char *key,
+			  struct control_secret *secret, struct reply *reply)
+{
+	struct gather_ask ask = {.to = SERVICE_CONTROL,
+				 .type = CONTROL_GET_SECRET,
+				 .timeout_ms = BUS_TIMEOUT_MS,
+				 .repeatable = true};
+	struct control_title title;
+	uint8_t *bytes = NULL;
+	ssize_t length;
+	bool good;
+
+	(void)snprintf(title.name, sizeof(title.name), "%s", key);
+	length = control_title_encode(&title, &bytes);
+	*secret = (struct control_secret){0};
+	if (!ask_one(request, reply, &ask, bytes, length))
+		return false;
+	good = control_secret_decode(secret, ask.answer, ask.answer_length) == 0;
+	explicit_bzero(ask.answer, ask.answer_length);
+	free(ask.answer);
+	if (!good)
+		ask_malformed(&ask, reply);
+	return good;
+}
+
 void setting_say_unknown(struct reply *reply, const char *key)
 {
 	char said[64];

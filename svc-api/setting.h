@@ -14,6 +14,10 @@ struct reply;
 /* False with the reply made; else free with control_settings_clear(). */
 bool setting_fetch(const struct request *request, struct control_settings *settings,
 		   struct reply *reply);
+bool setting_is_on(const struct control_settings *settings, const char *key);
+/* For what this process does itself: never into a reply or a log, and wiped after use. */
+bool setting_fetch_secret(const struct request *request, const char *key,
+			  struct control_secret *secret, struct reply *reply);
 /* What a client wrote, {key: value} as checked by BODY_VALUE, as changes. False with the reply
  * made; else free with control_changes_clear(). */
 bool setting_take(const json_t *values, struct control_changes *changes, struct reply *reply);

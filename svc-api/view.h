@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "svc-api/discord/poster.h"
 #include "svc-api/snapshot.h"
 #include "svc-browser/codec.h"
 #include "svc-metrics/codec.h"
@@ -50,8 +51,11 @@ json_t *view_export(const struct control_settings *settings);
 #define VIEW_EXPORT_VERSION 1
 /* [{name, saved_at, active, settings: {key: value}}] */
 json_t *view_configurations(const struct control_configurations *list);
-/* {enabled, webhook_set, invite, presence, app_id} */
-json_t *view_discord(const struct control_settings *settings);
+/* {enabled, webhook_set, invite, presence, app_id, sent, dropped, waiting, last_sent_at, problem}
+ */
+json_t *view_discord(const struct control_settings *settings, const struct poster_state *state);
+/* {sent, status, problem} */
+json_t *view_discord_test(const struct answer *answer);
 /* How to make a webhook and put it in, step by step. */
 json_t *view_discord_instructions(void);
 /* Game servers; wall_us is the time of now. */

@@ -523,6 +523,15 @@ int control_settings_decode(struct control_settings *settings, const uint8_t *by
 	return good ? 0 : -EBADMSG;
 }
 
+const struct control_setting *control_settings_find(const struct control_settings *settings,
+						    const char *key)
+{
+	for (size_t i = 0; i < settings->n_settings; i++)
+		if (strcmp(settings->settings[i].key, key) == 0)
+			return &settings->settings[i];
+	return NULL;
+}
+
 void control_settings_clear(struct control_settings *settings)
 {
 	free(settings->settings);
@@ -622,6 +631,27 @@ int control_title_decode(struct control_title *title, const uint8_t *bytes, size
 
 	memset(title, 0, sizeof(*title));
 	good = message && pb_take_text(message->name, title->name, sizeof(title->name));
+	pb_free(&memory);
+	return good ? 0 : -EBADMSG;
+}
+
+ssize_t control_secret_encode(const struct control_secret *secret, uint8_t **bytes)
+{
+	Lanrage__Control__Secret message = LANRAGE__CONTROL__SECRET__INIT;
+
+	message.value = pb_view_text(secret->value);
+	return pb_pack(&message.base, bytes);
+}
+
+int control_secret_decode(struct control_secret *secret, const uint8_t *bytes, size_t length)
+{
+	struct pb_memory memory;
+	const Lanrage__Control__Secret *message = pb_unpack(
+		&memory, SMALL_BUDGET, &lanrage__control__secret__descriptor, bytes, length);
+	bool good;
+
+	memset(secret, 0, sizeof(*secret));
+	good = message && pb_take_text(message->value, secret->value, sizeof(secret->value));
 	pb_free(&memory);
 	return good ? 0 : -EBADMSG;
 }

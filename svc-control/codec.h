@@ -52,6 +52,9 @@ enum control_request {
 	CONTROL_USE_SAVED,	/* struct control_title -> struct control_settings: as
 				 * CONTROL_SET_SETTINGS. -ENOENT: no such configuration */
 	CONTROL_FORGET_SAVED,	/* struct control_title -> (). -ENOENT */
+	CONTROL_GET_SECRET, /* struct control_title: its key -> struct control_secret; by api, for
+			     * what it does itself (svc-api/discord), never to show. -ENOENT: no
+			     * such setting, or none that is secret */
 };
 /* CREATE, JOIN and MAKE_INVITE may take up to 5 s waiting for the server and 5 s more for the
  * interface: ask with CONTROL_SLOW_TIMEOUT_MS. Errors carry words meant for the user. -EALREADY: in
@@ -225,6 +228,11 @@ struct control_title {
 	char name[CONTROL_TITLE_MAX];
 };
 
+/* A secret setting's value; whoever has one wipes it. */
+struct control_secret {
+	char value[CONTROL_SETTING_MAX]; /* "" where it is not set */
+};
+
 /* Settings saved under a name. */
 struct control_configuration {
 	char name[CONTROL_TITLE_MAX];
@@ -265,12 +273,17 @@ void control_status_clear(struct control_status *status);
 ssize_t control_settings_encode(const struct control_settings *settings, uint8_t **bytes);
 int control_settings_decode(struct control_settings *settings, const uint8_t *bytes, size_t length);
 void control_settings_clear(struct control_settings *settings);
+/* By its key; NULL: it is not among them. */
+const struct control_setting *control_settings_find(const struct control_settings *settings,
+						    const char *key);
 ssize_t control_changes_encode(const struct control_changes *changes, uint8_t **bytes);
 int control_changes_decode(struct control_changes *changes, const uint8_t *bytes, size_t length);
 /* Wipes the values. */
 void control_changes_clear(struct control_changes *changes);
 ssize_t control_title_encode(const struct control_title *title, uint8_t **bytes);
 int control_title_decode(struct control_title *title, const uint8_t *bytes, size_t length);
+ssize_t control_secret_encode(const struct control_secret *secret, uint8_t **bytes);
+int control_secret_decode(struct control_secret *secret, const uint8_t *bytes, size_t length);
 ssize_t control_configurations_encode(const struct control_configurations *list, uint8_t **bytes);
 int control_configurations_decode(struct control_configurations *list, const uint8_t *bytes,
 				  size_t length);

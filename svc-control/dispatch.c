@@ -274,6 +274,31 @@ static void on_forget_saved(void *data, struct bus_call *call, const uint8_t *bo
 		bus_reply(call, NULL, 0);
 }
 
+static void on_get_secret(void *data, struct bus_call *call, const uint8_t *body, size_t length)
+{
+	struct control *control = data;
+	const struct schema_setting *setting;
+	struct control_secret secret = {0};
+	struct control_title title;
+	uint8_t *bytes = NULL;
+	ssize_t n;
+
+	if (control_title_decode(&title, body, length) < 0) {
+		reply_malformed(call);
+		return;
+	}
+	setting = schema_find(title.name);
+	if (!setting || !setting->secret) {
+		bus_reply_error(call, -ENOENT, "there is no secret setting of that name");
+		return;
+	}
+	n = settings_get(&control->settings, setting->key, secret.value);
+	if (n == 0)
+		n = control_secret_encode(&secret, &bytes);
+	explicit_bzero(&secret, sizeof(secret));
+	bus_reply_encoded(call, n, bytes);
+}
+
 #define READERS (BUS_FROM(SERVICE_API) | BUS_FROM(SERVICE_METRICS) | BUS_FROM(SERVICE_BROWSER))
 
 const struct bus_method control_methods[] = {
@@ -293,5 +318,6 @@ const struct bus_method control_methods[] = {
 	{CONTROL_SAVE, BUS_FROM(SERVICE_API), on_save},
 	{CONTROL_USE_SAVED, BUS_FROM(SERVICE_API), on_use_saved},
 	{CONTROL_FORGET_SAVED, BUS_FROM(SERVICE_API), on_forget_saved},
+	{CONTROL_GET_SECRET, BUS_FROM(SERVICE_API), on_get_secret},
 	{0, 0, NULL},
 };

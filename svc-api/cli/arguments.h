@@ -28,6 +28,8 @@ enum option {
 	OPTION_REVOKE = 1 << 7,
 	OPTION_WATCH = 1 << 8,
 	OPTION_SORT = 1 << 9,
+	OPTION_INVITE = 1 << 10,
+	OPTION_NO_OPEN = 1 << 11,
 	OPTION_COMPLETE = 1 << 25, /* these go with every command */
 	OPTION_COLOR = 1 << 26,
 	OPTION_RUN = 1 << 27,

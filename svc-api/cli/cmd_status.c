@@ -1,4 +1,4 @@
-/* cmd_status.c - status, up, down, restart, ui. */
+/* cmd_status.c - status, up, down, restart. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,31 +164,6 @@ int command_down(const struct invocation *invocation)
 {
 	return change(invocation, "down", "Disconnected; `lanrage up` connects again.",
 		      "Disconnected.");
-}
-
-int command_ui(const struct invocation *invocation)
-{
-	struct answer answer;
-	struct place place;
-	struct error error;
-	char url[256];
-	int r = place_find(&place, invocation->run, &error) < 0
-			? say_error(&error)
-			: say_ask(invocation, "POST", "login", NULL, &answer);
-
-	if (r == 0)
-		(void)snprintf(url, sizeof(url), "http://%s%s", place.api,
-			       text_at(answer.json, "path"));
-	place_clear(&place);
-	if (r != 0)
-		return 1;
-	if (wants_json(invocation))
-		say_own_json(json_pack("{s:s, s:s}", "url", url, "expires_at",
-				       text_at(answer.json, "expires_at")));
-	else
-		(void)puts(url);
-	client_clear(&answer);
-	return 0;
 }
 
 int command_restart(const struct invocation *invocation)

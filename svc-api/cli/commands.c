@@ -211,11 +211,33 @@ const struct command commands[] = {
 	 .most = 1,
 	 .completes = COMPLETES_SERVICES,
 	 .run = command_restart},
-	{.words = "ui",
-	 .help = "prints the address of the page",
-	 .about = "The link opens the page once, within five minutes; that browser is let in from "
-		  "then on. It is for you alone.",
+	{.words = "discord",
+	 .help = "what a Discord channel and profile are told",
+	 .about = "`lanrage settings` sets it up: discord.webhook and discord.enabled for a "
+		  "channel, discord.app_id and discord.presence for your profile.",
 	 .group = GROUP_MACHINE,
+	 .run = command_discord},
+	{.words = "discord test",
+	 .help = "writes one message into the channel, now",
+	 .group = GROUP_MACHINE,
+	 .run = command_discord_test},
+	{.words = "presence",
+	 .help = "shows the party in your Discord profile, until Ctrl-C",
+	 .about = "Run it as the user of the desktop, not by sudo. The settings discord.presence "
+		  "and discord.app_id must be set. Discord may come and go meanwhile. When you say "
+		  "Join to a "
+		  "friend's party there, this prints how to come to it.",
+	 .examples = "lanrage presence\nlanrage presence --invite",
+	 .group = GROUP_MACHINE,
+	 .options = OPTION_INVITE,
+	 .run = command_presence},
+	{.words = "ui",
+	 .help = "opens the page in the browser",
+	 .about = "And prints its link, which is all it does where there is no desktop. The link "
+		  "opens the page once, within five minutes; that browser is let in from then on. "
+		  "It is for you alone.",
+	 .group = GROUP_MACHINE,
+	 .options = OPTION_NO_OPEN,
 	 .run = command_ui},
 	{.words = "help",
 	 .arguments = "[COMMAND]",

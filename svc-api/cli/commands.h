@@ -18,7 +18,13 @@
 int command_status(const struct invocation *invocation);
 int command_up(const struct invocation *invocation);
 int command_down(const struct invocation *invocation);
+/* cmd_ui.c */
 int command_ui(const struct invocation *invocation);
+/* cmd_discord.c */
+int command_discord(const struct invocation *invocation);
+int command_discord_test(const struct invocation *invocation);
+/* cmd_presence.c */
+int command_presence(const struct invocation *invocation);
 /* cmd_doctor.c */
 int command_doctor(const struct invocation *invocation);
 /* cmd_party.c */

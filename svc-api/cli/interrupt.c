@@ -28,6 +28,12 @@ bool interrupt_came(void)
 
 bool interrupt_sleep(uint32_t ms)
 {
+	return interrupt_wait(-1, ms);
+}
+
+bool interrupt_wait(int fd, uint32_t ms)
+{
+	struct pollfd readable = {.fd = fd, .events = POLLIN};
 	sigset_t caught, before;
 	struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
 
@@ -37,7 +43,7 @@ bool interrupt_sleep(uint32_t ms)
 	(void)sigaddset(&caught, SIGTERM);
 	(void)sigprocmask(SIG_BLOCK, &caught, &before);
 	if (!came)
-		(void)ppoll(NULL, 0, &time, &before);
+		(void)ppoll(&readable, 1, &time, &before);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	return !came;
 }

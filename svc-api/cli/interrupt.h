@@ -11,5 +11,7 @@ void interrupt_catch(void);
 bool interrupt_came(void);
 /* Sleeps, unless one came; false: one did. */
 bool interrupt_sleep(uint32_t ms);
+/* The same until there is something to read at fd; -1: none. */
+bool interrupt_wait(int fd, uint32_t ms);
 
 #endif

@@ -120,6 +120,11 @@ const struct option_entry options[] = {
 	 .argument = "BY",
 	 .help = "by name, game, players or latency",
 	 .set = set_sort},
+	{.option = OPTION_INVITE,
+	 .name = "--invite",
+	 .help = "the host's profile has a code in it, by which friends can join; it ends with the "
+		 "command"},
+	{.option = OPTION_NO_OPEN, .name = "--no-open", .help = "only prints the link"},
 	{.option = OPTION_LINES,
 	 .name = "--lines",
 	 .letter = "-n",

@@ -19,6 +19,7 @@ static void nothing(const void *value)
 #define control_code_clear	  nothing
 #define control_kick_clear	  nothing
 #define control_shared_clear	  nothing
+#define control_secret_clear	  nothing
 
 #define TRY(kind)                                                                     \
 	static void try_##kind(const uint8_t *bytes, size_t length)                   \
@@ -51,15 +52,16 @@ TRY(shared)
 TRY(shared_list)
 TRY(changes)
 TRY(configurations)
+TRY(secret)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	static void (*const tries[])(const uint8_t *, size_t) = {
-		try_create, try_join,	     try_invite_wish, try_invite,	 try_up,
-		try_status, try_title,	     try_settings,    try_code,		 try_kick,
-		try_shared, try_shared_list, try_changes,     try_configurations};
+		try_create, try_join,	     try_invite_wish, try_invite,	  try_up,
+		try_status, try_title,	     try_settings,    try_code,		  try_kick,
+		try_shared, try_shared_list, try_changes,     try_configurations, try_secret};
 
 	if (length > 0)
-		tries[bytes[0] % 14](bytes + 1, length - 1);
+		tries[bytes[0] % 15](bytes + 1, length - 1);
 	return 0;
 }

@@ -151,7 +151,8 @@ def test_usage_and_help(alone):
 
 @pytest.mark.parametrize("command", (
     "status", "doctor", "ui", "up", "down", "party create", "party list", "party invite", "party kick", "party leave",
-    "invite", "kick", "leave", "join", "peers", "ping", "why", "netcheck", "servers", "metrics", "settings", "logs"))
+    "invite", "kick", "leave", "join", "peers", "ping", "why", "netcheck", "servers", "metrics", "settings", "logs",
+    "discord", "discord test", "presence"))
 def test_every_promised_command_is_there(command):
     done = subprocess.run([f"{build_dir()}/bin/lanrage", "help", *command.split()], capture_output=True, text=True)
     assert done.returncode == 0 and f"lanrage {command}" in done.stdout

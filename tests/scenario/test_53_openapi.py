@@ -111,6 +111,7 @@ ORDER = [
         "getPeerHistory", "getQuality", "getSummary", "exportSettings", "importSettings", "saveConfiguration",
         "listConfigurations", "useConfiguration", "forgetConfiguration", "getDiscord", "getDiscordSteps", "setWebhook",
         "hasWebhook", "setDiscordInvite", "getDiscordInvite", "resetSettings", "removeWebhook", "removeDiscordInvite")],
+    ("ana", "testDiscord", {}, 409),
     ("ana", "getSetting", {"query": "?describe=1"}, 200),
     ("ana", "useConfiguration", {"configuration": "nosuch"}, 404),
     ("ana", "startSession", {}, 201),
@@ -298,7 +299,7 @@ NEVER = {"restartService", "readEvents"}
 LATE = {"leaveParty", "kickMember"}
 # Slow, or in the way of the others.
 SELDOM = {"getNetcheck": 0.06, "runNetcheck": 0.06, "checkLan": 0.06, "pingPeer": 0.3, "getLogs": 0.3,
-          "getServiceLog": 0.5, "disconnect": 0.1, "measureServer": 0.5}
+          "getServiceLog": 0.5, "disconnect": 0.1, "measureServer": 0.5, "testDiscord": 0.06}
 # May be refused each time.
 UNLIKELY = {"createParty", "joinParty", "revokeInvite", *LATE, *NEVER, *SELDOM}
 # Wrong for certain.

@@ -238,6 +238,52 @@ static void a_slow_reader_is_dropped_and_holds_up_nobody(void **state)
 	ear_clear(&quick);
 }
 
+static atomic_int n_seen, last_seen;
+
+static void seen(void *data, const json_t *state)
+{
+	(void)data;
+	last_seen = (int)json_integer_value(json_object_get(state, "value"));
+	n_seen++;
+}
+
+static void wait_until_seen(int wanted)
+{
+	for (int ms = 0; ms < WAIT_MS && last_seen != wanted; ms += 2)
+		usleep(2000);
+	assert_int_equal(last_seen, wanted);
+}
+
+static void one_that_watches_needs_no_reader(void **state)
+{
+	const struct events_ops ops = {.look = look, .write = hear, .cut = cut, .seen = seen};
+	struct events *events;
+	int before;
+
+	(void)state;
+	value = 5;
+	assert_int_equal(events_new(&events, &ops), 0);
+	events_kick(events);
+	usleep(3 * EVENTS_GAP_MS * 1000);
+	assert_int_equal(n_seen, 0); /* nobody looks */
+	events_watch(events, true);
+	wait_until_seen(5);
+	value = 6;
+	events_kick(events);
+	wait_until_seen(6);
+	value = 7; /* without a word: seen by the next look */
+	wait_until_seen(7);
+	events_watch(events, false);
+	usleep(3 * EVENTS_GAP_MS * 1000); /* one may have been under way */
+	before = n_seen;
+	value = 8;
+	events_kick(events);
+	usleep(3 * EVENTS_GAP_MS * 1000);
+	assert_int_equal(n_seen, before);
+	events_close(events);
+	events_free(events);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +291,7 @@ int main(void)
 		cmocka_unit_test(too_deep_is_no_delta),
 		cmocka_unit_test(a_reader_gets_all_and_then_what_changes),
 		cmocka_unit_test(a_slow_reader_is_dropped_and_holds_up_nobody),
+		cmocka_unit_test(one_that_watches_needs_no_reader),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

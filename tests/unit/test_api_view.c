@@ -504,15 +504,24 @@ static void saved_configurations(void **state)
 
 static void discord(void **state)
 {
+	const struct poster_state busy = {5, 1, 2, 1769860800000000, "wait"}, idle = {0};
 	struct control_settings none = {0};
 	json_t *steps = view_discord_instructions();
 
 	(void)state;
-	golden(view_discord(&sample),
+	golden(view_discord(&sample, &busy),
 	       "{\"enabled\":false,\"webhook_set\":true,\"invite\":\"https://discord.gg/x\","
-	       "\"presence\":false,\"app_id\":null}");
-	golden(view_discord(&none), "{\"enabled\":false,\"webhook_set\":false,\"invite\":null,"
-				    "\"presence\":false,\"app_id\":null}");
+	       "\"presence\":false,\"app_id\":null,\"sent\":5,\"dropped\":1,\"waiting\":2,"
+	       "\"last_sent_at\":\"2026-01-31T12:00:00Z\",\"problem\":\"wait\"}");
+	golden(view_discord(&none, &idle),
+	       "{\"enabled\":false,\"webhook_set\":false,\"invite\":null,"
+	       "\"presence\":false,\"app_id\":null,\"sent\":0,\"dropped\":0,\"waiting\":0,"
+	       "\"last_sent_at\":null,\"problem\":null}");
+	golden(view_discord_test(&(struct answer){.status = 204}),
+	       "{\"sent\":true,\"status\":204,\"problem\":null}");
+	golden(view_discord_test(&(struct answer){.failure = "Timeout was reached"}),
+	       "{\"sent\":false,\"status\":null,\"problem\":\"Discord is not reached (Timeout was "
+	       "reached); see whether this machine is online\"}");
 	assert_true(json_array_size(steps) > 3);
 	json_decref(steps);
 }

@@ -105,6 +105,21 @@ static void test_texts_are_refused(void **state)
 	}
 }
 
+static void test_a_secret(void **state)
+{
+	struct control_secret in = {.value = "https://discord.com/api/webhooks/1/x"}, out;
+	uint8_t *bytes;
+	ssize_t n = control_secret_encode(&in, &bytes);
+
+	(void)state;
+	assert_true(n > 0);
+	assert_int_equal(control_secret_decode(&out, bytes, (size_t)n), 0);
+	assert_string_equal(out.value, in.value);
+	free(bytes);
+	assert_int_equal(control_secret_decode(&out, NULL, 0), 0); /* not set */
+	assert_string_equal(out.value, "");
+}
+
 static void test_garbage_is_refused(void **state)
 {
 	static const uint8_t garbage[] = {0xff, 0xff, 0xff};
@@ -117,6 +132,7 @@ static void test_garbage_is_refused(void **state)
 	struct control_settings settings;
 	struct control_changes changes;
 	struct control_title title;
+	struct control_secret secret;
 	struct control_configurations configurations;
 
 	(void)state;
@@ -128,6 +144,7 @@ static void test_garbage_is_refused(void **state)
 	assert_int_equal(control_status_decode(&status, garbage, 3), -EBADMSG);
 	assert_int_equal(control_changes_decode(&changes, garbage, 3), -EBADMSG);
 	assert_int_equal(control_title_decode(&title, garbage, 3), -EBADMSG);
+	assert_int_equal(control_secret_decode(&secret, garbage, 3), -EBADMSG);
 	assert_int_equal(control_configurations_decode(&configurations, garbage, 3), -EBADMSG);
 	assert_int_equal(control_settings_decode(&settings, garbage, 3), -EBADMSG);
 }
@@ -446,6 +463,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_small_requests),
 		cmocka_unit_test(test_texts_are_refused),
+		cmocka_unit_test(test_a_secret),
 		cmocka_unit_test(test_garbage_is_refused),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_too_many_members),

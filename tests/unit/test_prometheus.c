@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "common/version.h"
 #include "svc-api/view_prometheus.h"
@@ -285,12 +286,69 @@ static void test_long_names(void **state)
 	free(text);
 }
 
+/* ---- the dashboard */
+
+#define DASHBOARD "deploy/grafana/lanrage.json"
+
+/* Each metric in a query is one of the text's, and is noted. */
+static void see_query(const char *query, json_t *seen)
+{
+	char type[96];
+
+	for (const char *at = query; (at = strstr(at, "lanrage_")); at++) {
+		int length = (int)strspn(at, "abcdefghijklmnopqrstuvwxyz_");
+
+		(void)snprintf(type, sizeof(type), "# TYPE %.*s ", length, at);
+		if (!strstr(golden, type))
+			fail_msg("%s: there is no %.*s", DASHBOARD, length, at);
+		json_object_setn_new(seen, at, (size_t)length, json_true());
+	}
+}
+
+static void see_queries(json_t *json, json_t *seen)
+{
+	const char *key;
+	json_t *value;
+	size_t i;
+
+	json_array_foreach(json, i, value) see_queries(value, seen);
+	json_object_foreach(json, key, value)
+	{
+		if (strcmp(key, "expr") == 0 || strcmp(key, "definition") == 0)
+			see_query(json_string_value(value), seen);
+		else
+			see_queries(value, seen);
+	}
+}
+
+static void test_dashboard_shows_every_metric_and_no_other(void **state)
+{
+	json_t *dashboard = json_load_file(DASHBOARD, JSON_REJECT_DUPLICATES, NULL);
+	json_t *seen = json_object();
+	size_t n = 0;
+
+	(void)state;
+	if (!dashboard)
+		fail_msg("%s is no JSON; tests run in the folder of the sources", DASHBOARD);
+	see_queries(dashboard, seen);
+	for (const char *at = golden; (at = strstr(at, "# TYPE ")); n++) {
+		at += strlen("# TYPE ");
+		if (!json_object_getn(seen, at, strcspn(at, " ")))
+			fail_msg("%s does not show %.40s", DASHBOARD, at);
+	}
+	assert_int_equal(json_object_size(seen), n);
+	assert_true(n > 20);
+	json_decref(seen);
+	json_decref(dashboard);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_golden, set_up),
 		cmocka_unit_test_setup(test_unknown, set_up),
 		cmocka_unit_test_setup(test_long_names, set_up),
+		cmocka_unit_test(test_dashboard_shows_every_metric_and_no_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
