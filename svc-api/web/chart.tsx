@@ -14,9 +14,19 @@ interface ChartProps {
   lines: Line[];
   format: (value: number | null) => string;
   range: { from: number; to: number };
+  least: number; /* the top of the scale, where values do not reach it */
 }
 
 const HEIGHT = 170;
+const DAY_S = 86400;
+const STAMP = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" } as const;
+
+/* A time of day, or the day where the range is of several. */
+function clock(at: number, range: { from: number; to: number }): string {
+  const date = new Date(at * 1000);
+  if (range.to - range.from > DAY_S) return date.toLocaleDateString([], { month: "short", day: "numeric" });
+  return date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+}
 
 /* Colours of both themes are in style.css; the canvas has to be told. */
 function colour(box: Element, tone: string): string {
@@ -35,19 +45,19 @@ function options(box: HTMLElement, props: ChartProps): uPlot.Options {
   return {
     width: box.clientWidth,
     height: HEIGHT,
-    padding: [8, 4, 0, 0],
+    padding: [14, 22, 0, 0],
     legend: { live: true },
     cursor: { points: { size: 6 }, drag: { x: false, y: false } },
     scales: {
       x: { time: true, range: [props.range.from, props.range.to] },
-      y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.15 : 1] },
+      y: { range: (_plot, _least, most) => [0, Math.max(props.least, (most ?? 0) * 1.1)] },
     },
     axes: [
-      { stroke: soft, grid: { show: false }, ticks: { show: false }, font },
+      { stroke: soft, grid: { show: false }, ticks: { show: false }, font, values: (_plot, splits) => splits.map((at) => clock(at, props.range)) },
       { stroke: soft, grid, ticks: { show: false }, font, size: 78, values: (_plot, splits) => splits.map((value) => props.format(value)) },
     ],
     series: [
-      { value: "{HH}:{mm}:{ss}" },
+      { label: "at", value: (_plot: uPlot, at: number | null) => (at === null ? "-" : new Date(at * 1000).toLocaleString([], STAMP)) },
       ...props.lines.map((line) => ({
         label: line.label,
         stroke: colour(box, line.tone),

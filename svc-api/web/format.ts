@@ -73,8 +73,8 @@ export function moment(iso: string | null): string {
   const at = new Date(iso);
   const today = new Date().toDateString() === at.toDateString();
   return today
-    ? at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })
-    : at.toLocaleString([], { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+    ? at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
+    : at.toLocaleString([], { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 
 export function pathWords(peer: { path: string | null; relay: string | null; online: boolean }): string {

@@ -24,8 +24,8 @@ function newsOf(before: State, now: State): string[] {
     .filter((text) => text !== null);
 }
 
-function tell(before: State, now: State): void {
-  if (before.peers === now.peers || !before.peers || !now.peers) return;
+function tell(before: State | null, now: State): void {
+  if (!before || before.peers === now.peers || !before.peers || !now.peers) return;
   if (before.status?.party?.id !== now.status?.party?.id) return; /* another party: all of it is new */
   const news = newsOf(before, now);
   if (news.length > AT_ONCE_MAX) toast("news", `${news.length} members changed`);

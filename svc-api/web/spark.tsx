@@ -4,9 +4,13 @@ import { TRACE_POINTS, traceOf } from "./trace";
 const WIDTH = 120;
 const HEIGHT = 28;
 
-/* From 0 to the most there was, but at least 10 ms, so that a quiet way looks quiet. */
+const SPAN_MS = 12; /* at least, so that a quiet way looks quiet */
+
 function draw(values: readonly (number | null)[]): string {
-  const most = Math.max(10, ...values.filter((value) => value !== null));
+  const known = values.filter((value) => value !== null);
+  const least = Math.min(...known);
+  const span = Math.max(SPAN_MS, Math.max(...known) - least);
+  const from = least - (span - (Math.max(...known) - least)) / 2;
   let pen = "M";
   return values
     .map((value, i) => {
@@ -15,7 +19,7 @@ function draw(values: readonly (number | null)[]): string {
         return "";
       }
       const x = ((TRACE_POINTS - values.length + i) / (TRACE_POINTS - 1)) * WIDTH;
-      const y = HEIGHT - 2 - (value / most) * (HEIGHT - 4);
+      const y = HEIGHT - 2 - ((value - from) / span) * (HEIGHT - 4);
       const step = `${pen}${x.toFixed(1)} ${y.toFixed(1)}`;
       pen = "L";
       return step;

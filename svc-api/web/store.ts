@@ -27,7 +27,7 @@ const TOASTS_MAX = 4;
 
 let store: Store = { link: "connecting", state: null, toasts: [] };
 const listeners = new Set<() => void>();
-const watchers = new Set<(before: State, now: State) => void>();
+const watchers = new Set<(before: State | null, now: State) => void>();
 let attempts = 0;
 let sequence = 0;
 let timer = 0;
@@ -63,7 +63,7 @@ export function useStore<T>(select: (store: Store) => T): T {
   return value;
 }
 
-export function onChange(watcher: (before: State, now: State) => void): void {
+export function onChange(watcher: (before: State | null, now: State) => void): void {
   watchers.add(watcher);
 }
 
@@ -81,7 +81,7 @@ function take(state: State): void {
   const before = store.state;
   set({ state, link: "live" });
   attempts = 0;
-  if (before) watchers.forEach((watcher) => watcher(before, state));
+  watchers.forEach((watcher) => watcher(before, state));
 }
 
 interface Message {

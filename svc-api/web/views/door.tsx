@@ -5,6 +5,7 @@ import { ask } from "../api";
 import { Button } from "../button";
 import { Field, Switch } from "../field";
 import { setInvite } from "../invites";
+import { Mesh } from "../mesh";
 import { Failure } from "../notice";
 import { useStore } from "../store";
 import type { Invite, Status } from "../types";
@@ -79,6 +80,7 @@ function Join() {
 
 export function PartyDoor() {
   const server = useStore((store) => store.state?.status?.server.url ?? null);
+  const self = useStore((store) => store.state?.status?.self.name ?? null);
   const problem = useStore((store) => store.state?.network?.problem ?? null);
   return (
     <section class="partydoor">
@@ -95,6 +97,7 @@ export function PartyDoor() {
             <p class="hint">{problem.remedy}</p>
           </div>
         )}
+        <Mesh self={self ?? "you"} peers={[]} small />
       </div>
       <div class="ways">
         <Join />

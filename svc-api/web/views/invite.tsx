@@ -64,6 +64,7 @@ export function InvitePanel() {
     });
   return (
     <section class="invite" aria-label="Invite friends">
+      <h2>Invite</h2>
       {invite ? <Code invite={invite} /> : <p class="hint">Friends come in by a code. Make one, and read it out.</p>}
       <div class="row make">
         <Choice label="Good for" value={ttl} choices={LIVES} onChange={setTtl} />

@@ -129,7 +129,7 @@ export function Member({ id, host, open, onOpen }: MemberProps) {
           Why
         </Button>
         {host && (
-          <Button kind="quiet" onPress={() => setRemoving(true)} label={`Remove ${nameOf(peer)}`}>
+          <Button kind="quiet" onPress={() => setRemoving(true)} label={`Kick ${nameOf(peer)}`}>
             Kick
           </Button>
         )}

@@ -179,10 +179,10 @@ function PeerCharts({ id, seconds }: { id: string; seconds: number }) {
   return (
     <div class="charts">
       <Failure of={failure} />
-      <Chart title="Ping and jitter" times={times} lines={lines.rtt} format={named.ms} range={range} />
-      <Chart title="Loss" times={times} lines={lines.loss} format={named.percent} range={range} />
-      <Chart title="Traffic with this member" times={times} lines={lines.traffic} format={named.rate} range={range} />
-      <Chart title="Quality" times={times} lines={lines.quality} format={named.score} range={range} />
+      <Chart title="Ping and jitter" least={20} times={times} lines={lines.rtt} format={named.ms} range={range} />
+      <Chart title="Loss" least={5} times={times} lines={lines.loss} format={named.percent} range={range} />
+      <Chart title="Traffic with this member" least={2000} times={times} lines={lines.traffic} format={named.rate} range={range} />
+      <Chart title="Quality" least={100} times={times} lines={lines.quality} format={named.score} range={range} />
     </div>
   );
 }
@@ -212,8 +212,8 @@ function SystemCharts({ seconds }: { seconds: number }) {
   return (
     <div class="charts">
       <Failure of={failure} />
-      <Chart title="Processor and memory" times={lines.times} lines={lines.load} format={named.percent} range={lines.range} />
-      <Chart title="All traffic of this machine" times={lines.times} lines={lines.traffic} format={named.rate} range={lines.range} />
+      <Chart title="Processor and memory" least={100} times={lines.times} lines={lines.load} format={named.percent} range={lines.range} />
+      <Chart title="All traffic of this machine" least={2000} times={lines.times} lines={lines.traffic} format={named.rate} range={lines.range} />
     </div>
   );
 }

@@ -30,13 +30,28 @@ function Behaviour({ title, value, means }: { title: string; value: string | nul
   );
 }
 
-function Hop({ title, tone, children }: { title: string; tone: string; children: preact.ComponentChildren }) {
+/* In 48 by 48. */
+const pictures = {
+  machine: "M10 12h28v19H10zM6 36h36M20 31v5m8-5v5",
+  router: "M8 24h32v12H8zM15 30h.01M21 30h.01M33 24V10m-5 4a7 7 0 0 1 10 0",
+  internet: "M24 40a16 16 0 1 0 0-32 16 16 0 0 0 0 32zM8 24h32M24 8c6 6 6 26 0 32M24 8c-6 6-6 26 0 32",
+  relays: "m24 8 7 7-7 7-7-7zM12 26l7 7-7 7-7-7zm24 0 7 7-7 7-7-7zM20 19l-5 10m13-10 5 10",
+};
+
+interface HopProps {
+  title: string;
+  picture: keyof typeof pictures;
+  tone: string;
+  children: preact.ComponentChildren;
+}
+
+function Hop({ title, picture, tone, children }: HopProps) {
   return (
     <li class={`hop ${tone}`}>
-      <h2>
-        <i aria-hidden="true" />
-        {title}
-      </h2>
+      <svg viewBox="0 0 48 48" aria-hidden="true">
+        <path d={pictures[picture]} />
+      </svg>
+      <h2>{title}</h2>
       {children}
     </li>
   );
@@ -52,10 +67,8 @@ function Reached({ list, what }: { list: Asked[]; what: string }) {
             {one.name ? ` ${one.name}` : ""}
           </b>
           <span class="measure">{one.rtt_ms === null ? "no answer" : ms(one.rtt_ms)}</span>
-          <small class="address cut" title={one.endpoint ?? ""}>
-            {one.endpoint ?? "-"}
-          </small>
-          {one.mapped && <small class="address cut">saw us as {one.mapped}</small>}
+          <small class="address">{one.endpoint ?? "-"}</small>
+          {one.mapped && <small class="address">saw us as {one.mapped}</small>}
         </li>
       ))}
     </>
@@ -67,7 +80,7 @@ function Picture({ check, address }: { check: Netcheck; address: string[] }) {
   const asked = check.servers.length + check.relays.length;
   return (
     <ol class="chain" aria-label="The way out of this machine">
-      <Hop title="This machine" tone="good">
+      <Hop title="This machine" picture="machine" tone="good">
         <dl>
           <div>
             <dt>own addresses</dt>
@@ -85,7 +98,7 @@ function Picture({ check, address }: { check: Netcheck; address: string[] }) {
           </div>
         </dl>
       </Hop>
-      <Hop title={check.mapping === "none" ? "No router in the way" : "My router"} tone={open}>
+      <Hop title={check.mapping === "none" ? "No router in the way" : "My router"} picture="router" tone={open}>
         <dl>
           <Behaviour title="mapping" value={check.mapping} means />
           <Behaviour title="filtering" value={check.filtering} means={false} />
@@ -95,7 +108,7 @@ function Picture({ check, address }: { check: Netcheck; address: string[] }) {
           </div>
         </dl>
       </Hop>
-      <Hop title="The internet" tone={check.udp === false ? "bad" : check.udp ? "good" : "soft"}>
+      <Hop title="The internet" picture="internet" tone={check.udp === false ? "bad" : check.udp ? "good" : "soft"}>
         <dl>
           <div>
             <dt>seen as</dt>
@@ -111,7 +124,7 @@ function Picture({ check, address }: { check: Netcheck; address: string[] }) {
           </div>
         </dl>
       </Hop>
-      <Hop title="Who answers" tone={asked ? "good" : "soft"}>
+      <Hop title="Who answers" picture="relays" tone={asked ? "good" : "soft"}>
         {asked === 0 ? (
           <p class="hint">There was no server to ask: none is connected.</p>
         ) : (

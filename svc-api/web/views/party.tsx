@@ -107,9 +107,9 @@ export function PartyView() {
       <section class="hero">
         <Title status={status} peers={peers} />
         <Connection network={network} />
-        <Mesh self={status.self.name ?? "you"} peers={peers} onPick={setOpen} />
+        {peers.length > 0 && <Mesh self={status.self.name ?? "you"} peers={peers} onPick={setOpen} />}
       </section>
-      <div class="below">
+      <div class={peers.length === 0 ? "below alone" : "below"}>
         <section class="members" aria-label="Members">
           <h2>Members</h2>
           {peers.length === 0 ? (
@@ -122,12 +122,7 @@ export function PartyView() {
             </ul>
           )}
         </section>
-        {host && (
-          <div class="side">
-            <h2>Invite</h2>
-            <InvitePanel />
-          </div>
-        )}
+        {host && <InvitePanel />}
       </div>
     </>
   );

@@ -135,11 +135,13 @@ function Row({ server }: { server: Server }) {
         <Star server={server} />
       </td>
       <th scope="row">
-        <span class="cut name" title={server.name}>
-          {server.name}
+        <span class="named">
+          <span class="cut name" title={server.name}>
+            {server.name}
+          </span>
+          {server.password && <span class="tag">password</span>}
+          {server.own && <span class="tag">yours</span>}
         </span>
-        {server.password && <span class="tag">password</span>}
-        {server.own && <span class="tag">yours</span>}
         <small class="cut" title={details}>
           <span class="narrow">
             {server.game} · {server.host.name ?? "-"}
