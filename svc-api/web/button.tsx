@@ -50,15 +50,17 @@ async function copyText(text: string): Promise<boolean> {
   }
 }
 
-export function Copy({ text, what, children }: { text: string; what: string; children?: ComponentChildren }) {
+/* The words on it are children, or "Copy" and, to a screen reader, what. */
+export function Copy({ text, what, children }: { text: string; what?: string; children?: ComponentChildren }) {
   const [said, say] = useState<string | null>(null);
   const copy = async (): Promise<void> => {
     say((await copyText(text)) ? "Copied" : "Select it and copy");
     setTimeout(() => say(null), 1600);
   };
   return (
-    <Button kind="quiet" onPress={() => void copy()} label={`Copy ${what}`}>
+    <Button kind="quiet" onPress={() => void copy()}>
       <span aria-live="polite">{said ?? children ?? "Copy"}</span>
+      {!said && !children && <span class="away"> {what}</span>}
     </Button>
   );
 }

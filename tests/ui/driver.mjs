@@ -44,6 +44,7 @@ const commands = {
   size: async ({ width: w, height: h }) => void (await page.setViewportSize({ width: w, height: h })),
   click: async (what) => void (await find(what).click()),
   fill: async (what) => void (await find(what).fill(what.value)),
+  upload: async ({ css, name, text }) => void (await page.setInputFiles(css, { name, mimeType: "application/json", buffer: Buffer.from(text) })),
   press: async ({ key }) => void (await page.keyboard.press(key)),
   see: async (what) => void (await find(what).waitFor({ state: "visible" })),
   miss: async (what) => void (await find(what).waitFor({ state: "hidden" })),
@@ -54,7 +55,13 @@ const commands = {
   focused: async () => page.evaluate(() => (document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent ?? "").trim()),
   title: async () => page.title(),
   clipboard: async () => page.evaluate(() => navigator.clipboard.readText()),
-  sideways: async () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth),
+  /* What makes the page wider than the window. */
+  sideways: async () =>
+    page.evaluate(() => {
+      if (document.documentElement.scrollWidth <= innerWidth) return [];
+      const wide = [...document.querySelectorAll("#app *")].filter((one) => one.getBoundingClientRect().right > innerWidth + 1);
+      return wide.map((one) => `${one.tagName}.${one.getAttribute("class")}`);
+    }),
   shot: async ({ path, full }) => void (await page.screenshot({ path, fullPage: full ?? false })),
   /* Milliseconds from the beginning of the navigation until this was there to see. */
   shown: async ({ url, css }) => {

@@ -34,13 +34,9 @@ function Code({ invite }: { invite: Invite }) {
           <code>lanrage join {invite.code}</code>
         </p>
         <div class="row">
-          <Copy text={invite.code} what="the code">
-            Copy code
-          </Copy>
+          <Copy text={invite.code}>Copy code</Copy>
           {invite.link && (
-            <Copy text={invite.link} what="the link">
-              Copy link
-            </Copy>
+            <Copy text={invite.link}>Copy link</Copy>
           )}
           <Button kind="quiet" busy={action.busy} onPress={() => void revoke()}>
             Make it useless

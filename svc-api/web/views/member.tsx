@@ -122,8 +122,11 @@ export function Member({ id, host, open, onOpen }: MemberProps) {
         </div>
       </dl>
       <div class="row acts">
+        <span class="pong measure" role="status">
+          {pong && !action.busy && ms(pong.rtt_ms)}
+        </span>
         <Button kind="quiet" busy={action.busy} onPress={() => void ping()} label={`Ping ${nameOf(peer)}`}>
-          {pong && !action.busy ? ms(pong.rtt_ms) : "Ping"}
+          Ping
         </Button>
         <Button kind="quiet" expanded={open} onPress={() => onOpen(!open)} label={`Why: how ${nameOf(peer)} is reached`}>
           Why
