@@ -345,7 +345,7 @@ test-games: test-deps
 .PHONY: test-games
 
 # What takes part in `make bench`; each writes $(BUILD)/bench/NAME.json. Plain builds only.
-BENCHES := reach engine lan api
+BENCHES := reach engine lan api page
 .PHONY: bench soak $(BENCHES:%=bench-%)
 bench: $(BENCHES:%=bench-%)
 bench-reach: all test-tools
@@ -354,10 +354,18 @@ bench-lan: all test-tools
 	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/bench/lan.py
 bench-api: all test-tools
 	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/bench/api.py
+bench-page: all test-tools
+	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/bench/page.py
 # LANRAGE_BENCH_ROUNDS=N, LANRAGE_BENCH_TUNNELS=ours,..., LANRAGE_BENCH_ROWS=tcp_x1,...
 bench-engine: bench-deps
 	$(Q)$(SUBMAKE) all test-tools
 	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/bench/engine.py
+
+# The README's pictures, of the page of a member of a party in the lab.
+screenshots: test-deps
+	$(Q)$(SUBMAKE) all test-tools
+	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/ui/screenshots.py
+.PHONY: screenshots
 
 # SOAK_MINUTES=N, SOAK_SEED=N
 soak: all test-tools

@@ -167,7 +167,7 @@ export function Mesh({ self, peers, onPick, small }: MeshProps) {
   const marks = new Map([...relays].map(([name, carried]) => [name, relayPlace(carried, canvas)]));
   const named = peers.length <= NAMED_MAX;
   return (
-    <svg class="mesh" viewBox={`0 0 ${canvas.width} ${canvas.height}`} role="img" aria-label={summary(peers)}>
+    <svg class={named ? "mesh" : "mesh crowd"} viewBox={`0 0 ${canvas.width} ${canvas.height}`} role="img" aria-label={summary(peers)}>
       <Rings canvas={canvas} n={peers.length} />
       {peers.map((peer, i) => {
         const place = at[i] ?? centre;

@@ -46,9 +46,9 @@ class Page:
 
     # ---- going
 
-    def enter(self):
-        """By the one-time link, as the user does."""
-        self.do("open", url=self.host.lanrage("ui")["url"])
+    def enter(self, link=None):
+        """By the one-time link, as the user does; that of `lanrage ui` unless given."""
+        self.do("open", url=link or self.host.lanrage("ui")["url"])
         self.see(css=".live.live")
 
     def go(self, view):

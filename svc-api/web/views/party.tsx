@@ -64,7 +64,7 @@ function tally(peers: Peer[]): string {
 }
 
 function byName(a: Peer, b: Peer): number {
-  return (a.name ?? a.id).localeCompare(b.name ?? b.id) || a.id.localeCompare(b.id);
+  return (a.name ?? a.id).localeCompare(b.name ?? b.id, undefined, { numeric: true }) || a.id.localeCompare(b.id);
 }
 
 function Title({ status, peers }: { status: Status; peers: Peer[] }) {
