@@ -162,11 +162,42 @@ $(BUILD)/bin/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(SRC_$(1))) \
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
-# The page and openapi.json are also built into lanrage-api (svc-api/webfiles.c), which serves that copy.
-$(BUILD)/obj/svc-api/webfiles.o: $(wildcard svc-api/web/*.*) svc-api/openapi.json
-web:
-	@mkdir -p $(BUILD)/web
-	$(Q)cp -u svc-api/web/*.html svc-api/web/*.css svc-api/web/*.js svc-api/openapi.json $(BUILD)/web/
+# The page: TypeScript, bundled. Modules come from npm once for all variants, at the versions of the
+# lock file; the source tree has a link to them, which both programs look through.
+NPM        := build/npm
+WEB        := $(addprefix $(BUILD)/web/,index.html icon.svg app.js style.css)
+WEB_SOURCE := $(wildcard svc-api/web/*.ts svc-api/web/*.tsx svc-api/web/*.css svc-api/web/views/*.tsx)
+ESBUILD     = $(NPM)/node_modules/.bin/esbuild --log-level=warning --minify --target=es2022,chrome123,firefox121,safari17.5
+$(NPM)/installed: svc-api/web/package.json svc-api/web/package-lock.json
+	$(call say,NPM,$@)
+	@mkdir -p $(NPM)
+	$(Q)cp $^ $(NPM)/
+	$(Q)cd $(NPM) && npm ci --no-audit --no-fund --silent
+	@ln -sfn ../../$(NPM)/node_modules svc-api/web/node_modules
+	@touch $@
+$(BUILD)/web/app.js: $(WEB_SOURCE) svc-api/web/tsconfig.json $(NPM)/installed
+	$(call say,ESBUILD,$@)
+	$(Q)$(ESBUILD) --bundle --format=esm --outfile=$@ svc-api/web/app.tsx
+$(BUILD)/web/style.css: svc-api/web/style.css $(NPM)/installed
+	$(call say,ESBUILD,$@)
+	$(Q)$(ESBUILD) --bundle --outfile=$@ $<
+$(BUILD)/web/%: svc-api/web/%
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+$(BUILD)/web/openapi.json: svc-api/openapi.json
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+web: $(WEB) $(BUILD)/web/openapi.json
+
+# lanrage-api serves the copies that are built into it (svc-api/webfiles.c).
+$(BUILD)/obj/svc-api/webfiles.o: $(WEB) svc-api/openapi.json
+$(BUILD)/obj/svc-api/webfiles.o: ALL_CFLAGS += -DWEB_DIR='"$(BUILD)/web"'
+
+# Types are checked apart from bundling, which drops them.
+web-check: $(NPM)/installed
+	$(call say,TSC,svc-api/web)
+	$(Q)$(NPM)/node_modules/.bin/tsc -p svc-api/web
+.PHONY: web-check
 
 # The manual and the shells' completion, out of the command line's tables and templates.
 MAN        := $(patsubst deploy/man/%.in,$(BUILD)/man/%,$(wildcard deploy/man/*.in))
@@ -303,8 +334,11 @@ fuzz-run: $(FUZZ:%=$(BUILD)/tests/%)
 
 test-tools: $(TEST_TOOLS)
 .PHONY: test-tools
+# First those that want the machine for themselves, then the others, JOBS at a time.
+SCENARIO = LANRAGE_BUILD=$(BUILD) LANRAGE_SANITIZE=$(SANITIZE) /usr/bin/python3 -m pytest -p no:cacheprovider -q
 scenario: all test-tools
-	$(Q)LANRAGE_BUILD=$(BUILD) LANRAGE_SANITIZE=$(SANITIZE) /usr/bin/python3 -m pytest -p no:cacheprovider -q -n $(JOBS) --dist loadfile tests/scenario $(PYTEST)
+	$(Q)$(SCENARIO) -m alone tests/scenario $(PYTEST)
+	$(Q)$(SCENARIO) -m "not alone" -n $(JOBS) --dist loadfile tests/scenario $(PYTEST)
 
 # Real games, which `make test` leaves out for their size.
 test-games: test-deps
@@ -314,7 +348,7 @@ test-games: test-deps
 .PHONY: test-games
 
 # What takes part in `make bench`; each writes $(BUILD)/bench/NAME.json. Plain builds only.
-BENCHES := reach engine lan api
+BENCHES := reach engine lan api page
 .PHONY: bench soak $(BENCHES:%=bench-%)
 bench: $(BENCHES:%=bench-%)
 bench-reach: all test-tools
@@ -323,16 +357,24 @@ bench-lan: all test-tools
 	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/bench/lan.py
 bench-api: all test-tools
 	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/bench/api.py
+bench-page: all test-tools
+	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/bench/page.py
 # LANRAGE_BENCH_ROUNDS=N, LANRAGE_BENCH_TUNNELS=ours,..., LANRAGE_BENCH_ROWS=tcp_x1,...
 bench-engine: bench-deps
 	$(Q)$(SUBMAKE) all test-tools
 	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/bench/engine.py
 
+# The README's pictures, of the page of a member of a party in the lab.
+screenshots: test-deps
+	$(Q)$(SUBMAKE) all test-tools
+	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/ui/screenshots.py
+.PHONY: screenshots
+
 # SOAK_MINUTES=N, SOAK_SEED=N
 soak: all test-tools
 	$(Q)LANRAGE_BUILD=$(BUILD) /usr/bin/python3 tests/bench/soak.py
 
-check: format-check unit
+check: format-check web-check unit
 
 # Everything; ends with the scenario runner's totals.
 test: test-deps

@@ -4,11 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "svc-api/doorman.h"
 #include "svc-api/events.h"
 #include "svc-api/handlers.h"
 #include "svc-api/http.h"
 #include "svc-api/routes.h"
+
+#define SILENT_S 5
 
 /* ---- the state */
 
@@ -26,6 +29,8 @@ static const struct {
 	{"quality", handle_quality, NULL},
 };
 
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
+
 static json_t *by_id(const json_t *list, const char *id)
 {
 	json_t *object = json_object(), *item;
@@ -41,28 +46,40 @@ static json_t *by_id(const json_t *list, const char *id)
 	return object;
 }
 
-static json_t *look(void *data)
+/* NULL: it cannot be had. */
+static json_t *ask_for(struct api *api, size_t i, int *status)
 {
 	static const struct target nothing;
-	struct api *api = data;
-	json_t *state = json_object(), *body = json_object();
+	json_t *body = json_object(), *part = NULL;
+	struct request request = {.api = api, .target = &nothing, .body = body};
+	struct reply reply = {0};
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		struct request request = {.api = api, .target = &nothing, .body = body};
-		struct reply reply = {0};
-		json_t *part;
-
-		parts[i].handler(&request, &reply);
-		if (reply.status != 200)
-			part = json_null();
-		else if (parts[i].id)
-			part = by_id(reply.json, parts[i].id);
-		else
-			part = json_incref(reply.json);
-		(void)json_object_set_new(state, parts[i].name, part);
-		reply_clear(&reply);
-	}
+	parts[i].handler(&request, &reply);
+	*status = reply.status;
+	if (reply.status == 200)
+		part = parts[i].id ? by_id(reply.json, parts[i].id) : json_incref(reply.json);
+	reply_clear(&reply);
 	json_decref(body);
+	return part;
+}
+
+/* A service that is silent is waited for now and then only: what the others say would be late. */
+static json_t *look(void *data)
+{
+	static uint64_t silent_until_us[PARTS];
+	json_t *state = json_object();
+
+	for (size_t i = 0; i < PARTS; i++) {
+		uint64_t now_us = clock_now_us();
+		json_t *part = NULL;
+		int status = 0;
+
+		if (now_us >= silent_until_us[i])
+			part = ask_for(data, i, &status);
+		if (status == 504)
+			silent_until_us[i] = now_us + SILENT_S * CLOCK_SECOND;
+		(void)json_object_set_new(state, parts[i].name, part ? part : json_null());
+	}
 	return state;
 }
 

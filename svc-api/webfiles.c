@@ -3,10 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* The assembler puts the files into read-only data; make runs where the path begins. */
-#ifndef WEB_DIR
-#define WEB_DIR "svc-api/web"
-#endif
+/* The assembler puts the files into read-only data; make runs where the paths begin, and says where
+ * the bundled ones are (WEB_DIR). */
 #define EMBED(symbol, path)                         \
 	__asm__(".pushsection .rodata\n"            \
 		".global webfile_" #symbol "\n"     \
@@ -23,6 +21,7 @@
 EMBED(index, WEB_DIR "/index.html");
 EMBED(style, WEB_DIR "/style.css");
 EMBED(app, WEB_DIR "/app.js");
+EMBED(icon, WEB_DIR "/icon.svg");
 EMBED(openapi, "svc-api/openapi.json");
 
 static const struct webfile files[] = {
@@ -30,6 +29,7 @@ static const struct webfile files[] = {
 	{"/index.html", "text/html; charset=utf-8", webfile_index, webfile_index_end},
 	{"/style.css", "text/css; charset=utf-8", webfile_style, webfile_style_end},
 	{"/app.js", "text/javascript; charset=utf-8", webfile_app, webfile_app_end},
+	{"/icon.svg", "image/svg+xml", webfile_icon, webfile_icon_end},
 	{"/api/openapi.json", "application/json", webfile_openapi, webfile_openapi_end},
 };
 

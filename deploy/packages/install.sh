@@ -1,12 +1,16 @@
 #!/bin/sh
 # Installs the Debian packages of one list (build, test or bench), only those that are missing. A
-# second word on a line is the only architecture that has the package.
+# second word on a line is the only architecture that has the package, or, after a `!`, a command that
+# makes it unnecessary where somebody has brought it already.
 set -eu
 list="$(dirname "$0")/$1.txt"
 missing=
 while read -r package only; do
 	[ -n "$package" ] || continue
-	[ -z "$only" ] || [ "$only" = "$(dpkg --print-architecture)" ] || continue
+	case $only in
+	!*) ! command -v "${only#!}" >/dev/null || continue ;;
+	?*) [ "$only" = "$(dpkg --print-architecture)" ] || continue ;;
+	esac
 	dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
 		missing="$missing $package"
 done <"$list"

@@ -10,15 +10,16 @@ int command_ui(const struct invocation *invocation)
 	struct place place;
 	struct error error;
 	char url[256];
-	int r;
+	int r = place_find(&place, invocation->run, &error) < 0
+			? say_error(&error)
+			: say_ask(invocation, "POST", "login", NULL, &answer);
 
-	r = place_find(&place, invocation->run, &error);
+	if (r == 0)
+		(void)snprintf(url, sizeof(url), "http://%s%s", place.api,
+			       text_at(answer.json, "path"));
 	place_clear(&place);
-	if (r < 0)
-		return say_error(&error);
-	if (say_ask(invocation, "POST", "login", NULL, &answer) != 0)
+	if (r != 0)
 		return 1;
-	(void)snprintf(url, sizeof(url), "http://%s%s", place.api, text_at(answer.json, "path"));
 	if (wants_json(invocation))
 		say_own_json(json_pack("{s:s, s:s}", "url", url, "expires_at",
 				       text_at(answer.json, "expires_at")));

@@ -164,9 +164,7 @@ static void judge_relay(struct diagnosis *diagnosis, const json_t *relays, bool 
 	else if (json_array_size(relays) > 0)
 		diagnosis_add(diagnosis, "relay", FIREWALL_HINT, "no relay answers");
 	else
-		diagnosis_add(diagnosis, "relay",
-			      "run one beside the server (`make up-server`), or name one in "
-			      "lanraged.conf: [nat] relays=",
+		diagnosis_add(diagnosis, "relay", "run one beside the server (`make up-server`)",
 			      "no relay is known: friends whom no direct way reaches stay away");
 }
 

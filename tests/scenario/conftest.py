@@ -42,6 +42,7 @@ def pytest_runtest_makereport():
         report.sections += [(f"lab {lab.id}", lab.logs()) for lab in _open_labs]
 
 
-def pytest_configure():
+def pytest_configure(config):
     """A SIGTERM ends the run like Ctrl-C: fixtures are taken down."""
+    config.addinivalue_line("markers", "alone: wants the machine for itself (Makefile, scenario)")
     signal.signal(signal.SIGTERM, signal.default_int_handler)

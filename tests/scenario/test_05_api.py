@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 PORT = 8666
 SERVICES = ["dataplane", "nat", "control", "metrics", "browser", "api"]
 SOURCES = ["dataplane", "nat", "control", "metrics", "browser"]
-PAGE = {"/": "text/html", "/app.js": "text/javascript", "/style.css": "text/css"}
+PAGE = {"/": "text/html", "/app.js": "text/javascript", "/style.css": "text/css", "/icon.svg": "image/svg+xml"}
 
 
 class Answer:

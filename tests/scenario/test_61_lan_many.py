@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 
+import pytest
 from lab import wait_until
 from party import address_of, connect, start_party, together
 from test_60_lan import EVERYBODY, PORT, Ear, mouth
@@ -18,6 +19,8 @@ WORDS = 10_000
 PER_S = 300
 SOON_S = 30
 
+pytestmark = pytest.mark.alone    # 60,000 words, none lost: nothing else may want the processors
+
 
 def speak(host, number):
     """WORDS numbered packets to everybody, by the default route."""
@@ -25,7 +28,8 @@ def speak(host, number):
     with mouth(host, ("", 6000 + number)) as sock:
         for n in range(WORDS):
             sock.sendto(struct.pack("<BL", number, n), (EVERYBODY, PORT))
-            time.sleep(max(0, begin + n / PER_S - time.monotonic()))
+            # woken late, it does not make up for that by a burst beyond the limits
+            time.sleep(max(1 / (3 * PER_S), begin + n / PER_S - time.monotonic()))
 
 
 def test_each_hears_each_once(lab):

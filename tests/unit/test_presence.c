@@ -1,183 +1,160 @@
-/* What a Discord profile shows, and the frames in which it is said. */
+/* Who is here, and who hears of which party. */
 #include <errno.h>
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "svc-api/cli/activity.h"
-#include "svc-api/cli/ipc.h"
+#include "svc-control/server/presence.h"
 
-/* ---- frames */
+static const uint8_t anna[32] = {1}, ben[32] = {2};
+static const uint8_t p[16] = {10}, q[16] = {11};
 
-static struct ipc_reader reader;
-
-static int set_up(void **state)
+static void count(void *data, struct presence_entry *entry)
 {
-	(void)state;
-	memset(&reader, 0, sizeof(reader));
-	return 0;
+	(void)entry;
+	++*(size_t *)data;
 }
 
-static void put(const void *bytes, size_t n)
+static size_t listeners(struct presence *presence, const uint8_t party[16])
 {
-	size_t room;
-	uint8_t *to = ipc_room(&reader, &room);
+	size_t n = 0;
 
-	assert_true(n <= room);
-	memcpy(to, bytes, n);
-	ipc_filled(&reader, n);
+	presence_each(presence, party, count, &n);
+	return n;
 }
 
-static void a_header_is_little_endian(void **state)
+static void test_enter_and_leave(void **state)
 {
-	uint8_t header[IPC_HEADER_SIZE];
+	struct presence_entry a = {0}, b = {0}, *replaced;
+	struct presence *presence;
 
 	(void)state;
-	ipc_header(IPC_FRAME, 0x01020304, header);
-	assert_memory_equal(header, "\1\0\0\0\4\3\2\1", sizeof(header));
+	assert_int_equal(presence_new(&presence), 0);
+	presence_enter(presence, &a, anna, &replaced);
+	assert_null(replaced);
+	presence_enter(presence, &b, ben, &replaced);
+	assert_null(replaced);
+	assert_true(presence_is_here(presence, anna));
+	assert_ptr_equal(presence_find(presence, ben), &b);
+	assert_true(presence_leave(presence, &a));
+	assert_false(presence_is_here(presence, anna));
+	assert_false(presence_leave(presence, &a));
+	assert_true(presence_leave(presence, &b));
+	presence_free(presence);
 }
 
-static void frames_come_in_any_pieces(void **state)
+static void test_replaced_without_being_away(void **state)
 {
-	static const uint8_t bytes[] = "\3\0\0\0\2\0\0\0{}\1\0\0\0\0\0\0\0\2\0\0\0\1\0\0\0x";
-	static const enum ipc_opcode opcodes[] = {IPC_PING, IPC_FRAME, IPC_CLOSE};
-	struct ipc_frame frame;
+	struct presence_entry first = {0}, second = {0}, *replaced;
+	struct presence *presence;
 
 	(void)state;
-	for (size_t piece = 1; piece < sizeof(bytes); piece++) {
-		size_t n = 0;
+	presence_new(&presence);
+	presence_enter(presence, &first, anna, &replaced);
+	assert_int_equal(presence_subscribe(presence, &first, p), 0);
+	presence_enter(presence, &second, anna, &replaced);
+	assert_ptr_equal(replaced, &first);
+	assert_int_equal(listeners(presence, p), 0);
+	assert_false(presence_leave(presence, &first));
+	assert_ptr_equal(presence_find(presence, anna), &second);
+	assert_true(presence_leave(presence, &second));
+	presence_free(presence);
+}
 
-		for (size_t at = 0; at < sizeof(bytes) - 1; at += piece) {
-			size_t left = sizeof(bytes) - 1 - at;
+static void test_subscriptions(void **state)
+{
+	struct presence_entry a = {0}, b = {0}, *replaced;
+	struct presence *presence;
 
-			put(bytes + at, left < piece ? left : piece);
-			while (ipc_next(&reader, &frame) > 0)
-				assert_int_equal(frame.opcode, opcodes[n++]);
-		}
-		assert_int_equal(n, 3);
-		assert_int_equal(frame.length, 1);
+	(void)state;
+	presence_new(&presence);
+	presence_enter(presence, &a, anna, &replaced);
+	presence_enter(presence, &b, ben, &replaced);
+	presence_subscribe(presence, &a, p);
+	presence_subscribe(presence, &a, p);
+	presence_subscribe(presence, &a, q);
+	presence_subscribe(presence, &b, p);
+	assert_int_equal(listeners(presence, p), 2);
+	assert_int_equal(listeners(presence, q), 1);
+	presence_unsubscribe(presence, &a, p);
+	presence_unsubscribe(presence, &a, p);
+	assert_int_equal(listeners(presence, p), 1);
+	presence_leave(presence, &a);
+	assert_int_equal(listeners(presence, q), 0);
+	presence_leave(presence, &b);
+	assert_int_equal(listeners(presence, p), 0);
+	presence_free(presence);
+}
+
+static void test_subscriptions_are_bounded(void **state)
+{
+	struct presence_entry a = {0}, *replaced;
+	struct presence *presence;
+	uint8_t party[16] = {0};
+
+	(void)state;
+	presence_new(&presence);
+	presence_enter(presence, &a, anna, &replaced);
+	for (uint8_t i = 0; i < PRESENCE_PARTIES_MAX; i++) {
+		party[3] = i;
+		assert_int_equal(presence_subscribe(presence, &a, party), 0);
 	}
+	party[3] = 99;
+	assert_int_equal(presence_subscribe(presence, &a, party), -ENOSPC);
+	party[3] = 5;
+	assert_int_equal(presence_subscribe(presence, &a, party), 0);
+	presence_leave(presence, &a);
+	presence_free(presence);
 }
 
-static void a_frame_is_bounded(void **state)
+static void test_many(void **state)
 {
-	static uint8_t body[IPC_BODY_MAX];
-	struct ipc_frame frame;
-	size_t room;
+	enum { N = 20000 };
+	struct presence_entry *entries = calloc(N, sizeof(*entries)), *replaced;
+	struct presence *presence;
+	uint8_t identity[32] = {0};
 
 	(void)state;
-	put("\1\0\0\0\0\0\1\0", 8);
-	assert_int_equal(ipc_next(&reader, &frame), 0);
-	put(body, sizeof(body));
-	assert_int_equal(ipc_next(&reader, &frame), 1);
-	assert_int_equal(frame.length, IPC_BODY_MAX);
-	assert_int_equal(ipc_next(&reader, &frame), 0);
-	(void)ipc_room(&reader, &room);
-	assert_int_equal(room, sizeof(reader.bytes));
-	put("\1\0\0\0\1\0\1\0", 8);
-	assert_int_equal(ipc_next(&reader, &frame), -EPROTO);
-	set_up(NULL);
-	put("\5\0\0\0\0\0\0\0", 8);
-	assert_int_equal(ipc_next(&reader, &frame), -EPROTO);
+	presence_new(&presence);
+	for (uint32_t i = 0; i < N; i++) {
+		memcpy(identity, &i, sizeof(i));
+		presence_enter(presence, &entries[i], identity, &replaced);
+		assert_null(replaced);
+		presence_subscribe(presence, &entries[i], i % 2 ? p : q);
+	}
+	assert_int_equal(listeners(presence, p), N / 2);
+	for (uint32_t i = 0; i < N; i += 3)
+		assert_true(presence_leave(presence, &entries[i]));
+	for (uint32_t i = 0; i < N; i++) {
+		memcpy(identity, &i, sizeof(i));
+		assert_int_equal(presence_is_here(presence, identity), i % 3 != 0);
+	}
+	for (uint32_t i = 0; i < N; i++)
+		presence_leave(presence, &entries[i]);
+	presence_free(presence);
+	free(entries);
 }
 
-/* ---- the activity */
-
-static void shows(const char *status, const char *link, const char *wanted)
+static int setup(void **state)
 {
-	json_t *json = json_loads(status, 0, NULL);
-	json_t *activity = activity_make(json, 1769860800, link);
-	char *text = activity ? json_dumps(activity, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-
-	assert_non_null(json);
-	if (!wanted)
-		assert_null(activity);
-	else
-		assert_string_equal(text, wanted);
-	free(text);
-	json_decref(activity);
-	json_decref(json);
-}
-
-#define STATUS(name, members)                                                        \
-	"{\"self\": {\"id\": \"00\"}, \"party\": {\"id\": \"ab\", \"name\": \"" name \
-	"\", \"members\": " #members "}}"
-
-static void what_is_shown(void **state)
-{
-	char link[200];
-
 	(void)state;
-	shows(STATUS("friday", 3), "",
-	      "{\"details\":\"friday\",\"state\":\"Playing together\",\"timestamps\":{\"start\":"
-	      "1769860800},\"party\":{\"id\":\"ab\",\"size\":[3,1024]}}");
-	shows(STATUS("x", 1), "lanrage://s:1/C",
-	      "{\"details\":\"Party x\",\"state\":\"Waiting for "
-	      "friends\",\"timestamps\":{\"start\":"
-	      "1769860800},\"party\":{\"id\":\"ab\",\"size\":[1,1024]},\"secrets\":{\"join\":"
-	      "\"lanrage://s:1/C\"}}");
-	memset(link, 'l', sizeof(link));
-	memcpy(link, "lanrage://", 10);
-	link[sizeof(link) - 1] = '\0';
-	shows(STATUS("friday", 1), link,
-	      "{\"details\":\"friday\",\"state\":\"Waiting for friends\",\"timestamps\":{\"start\":"
-	      "1769860800},\"party\":{\"id\":\"ab\",\"size\":[1,1024]}}");
-	shows("{\"self\": {\"id\": \"00\"}, \"party\": null}", "", "null");
-	shows("{\"self\": {\"id\": null}, \"party\": null}", "", NULL); /* unknown */
-	shows("{}", "", NULL);
-	shows("[]", "", NULL);
-}
-
-static void how_it_is_said(void **state)
-{
-	json_t *none = json_null();
-	char *text = activity_command(none, 42, 7);
-
-	(void)state;
-	assert_string_equal(text,
-			    "{\"cmd\":\"SET_ACTIVITY\",\"args\":{\"pid\":42,\"activity\":null},"
-			    "\"nonce\":\"7\"}");
-	free(text);
-}
-
-static void what_is_a_link(void **state)
-{
-	static const struct {
-		const char *text;
-		bool link;
-	} cases[] = {
-		{"lanrage://203.0.113.7:8667/KQ7M-3ZT9-HX2F", true},
-		{"lanrages://[2001:db8::1]:8667/KQ7M-3ZT9-HX2F", true},
-		{"lanrage://local/KQ7M-3ZT9-HX2F", true},
-		{"lanrage://x/$(id)", false},
-		{"lanrage://x/a b", false},
-		{"lanrage://x/a;b", false},
-		{"lanrage://x/\033[31m", false},
-		{"KQ7M-3ZT9-HX2F", false},
-		{"http://x/", false},
-		{"", false},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_int_equal(activity_is_link(cases[i].text), cases[i].link);
+	return sodium_init() < 0 ? -1 : 0;
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_header_is_little_endian),
-		cmocka_unit_test_setup(frames_come_in_any_pieces, set_up),
-		cmocka_unit_test_setup(a_frame_is_bounded, set_up),
-		cmocka_unit_test(what_is_shown),
-		cmocka_unit_test(how_it_is_said),
-		cmocka_unit_test(what_is_a_link),
+		cmocka_unit_test(test_enter_and_leave),
+		cmocka_unit_test(test_replaced_without_being_away),
+		cmocka_unit_test(test_subscriptions),
+		cmocka_unit_test(test_subscriptions_are_bounded),
+		cmocka_unit_test(test_many),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -1,0 +1,62 @@
+/* log.tsx - the ends of the services' logs, merged or of one, followed. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import { useFetched } from "../action";
+import { Choice, Field, Switch } from "../field";
+import { Empty, Failure, Waiting } from "../notice";
+import type { Logs } from "../types";
+
+const SERVICES = [
+  ["", "All services"],
+  ["dataplane", "dataplane"],
+  ["nat", "nat"],
+  ["control", "control"],
+  ["metrics", "metrics"],
+  ["browser", "browser"],
+  ["api", "api"],
+] as const;
+
+const FOLLOW_MS = 2000;
+const LINES = 400;
+
+function toneOf(line: string): string | undefined {
+  if (/ (error|fatal|crit)/i.test(line.slice(0, 60))) return "bad";
+  return / warn/i.test(line.slice(0, 60)) ? "fair" : undefined;
+}
+
+export function LogView() {
+  const [service, setService] = useState("");
+  const [filter, setFilter] = useState("");
+  const [follow, setFollow] = useState(true);
+  const { data, failure, reload } = useFetched<Logs>(`logs${service && `/${service}`}?lines=${LINES}`, follow ? FOLLOW_MS : 0);
+  const box = useRef<HTMLDivElement>(null);
+  const wanted = filter.trim().toLowerCase();
+  const lines = (data?.lines ?? []).filter((line) => line.toLowerCase().includes(wanted));
+  useEffect(() => {
+    if (follow && box.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [lines.length, lines[lines.length - 1], follow]);
+  return (
+    <>
+      <div class="title">
+        <h1>Log</h1>
+        <p class="tally">{data && `the last ${lines.length} lines`}</p>
+      </div>
+      <div class="filters">
+        <Choice label="Service" hiddenLabel value={service} choices={SERVICES} onChange={setService} />
+        <Field label="Only lines with" hiddenLabel type="search" placeholder="Only lines with…" value={filter} onInput={setFilter} />
+        <Switch label="Follow" on={follow} onChange={setFollow} />
+      </div>
+      <Failure of={failure} retry={reload} />
+      {!data && !failure && <Waiting what="Reading the logs" />}
+      {data && lines.length === 0 && <Empty title={wanted ? "No line has that" : "Nothing was logged yet"} />}
+      {lines.length > 0 && (
+        <div ref={box} class="log" tabIndex={0} role="log" aria-label="Lines of the log" aria-live="off">
+          {lines.map((line, i) => (
+            <div key={i} class={toneOf(line)}>
+              {line}
+            </div>
+          ))}
+        </div>
+      )}
+    </>
+  );
+}
