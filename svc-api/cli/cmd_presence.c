@@ -19,6 +19,7 @@ struct presence {
 	json_t *activity; /* last known; never NULL */
 	char party[32];	  /* its id; "" for none */
 	uint64_t since_s;
+	json_int_t members;
 	char code[64], link[256]; /* of the invite made here; "" for none */
 	time_t expires_s;
 };
@@ -67,6 +68,7 @@ static void revoke_invite(struct presence *presence)
 static void keep_invite(struct presence *presence, const json_t *status)
 {
 	const json_t *party = json_object_get(status, "party");
+	json_int_t members = json_integer_value(json_object_get(party, "members"));
 	const char *host = text_at(party, "host");
 	struct tm until = {0};
 	struct answer answer;
@@ -74,6 +76,9 @@ static void keep_invite(struct presence *presence, const json_t *status)
 
 	if (*presence->link && time(NULL) >= presence->expires_s)
 		forget_invite(presence);
+	if (members < presence->members) /* where one was removed, all codes have ended */
+		revoke_invite(presence);
+	presence->members = members;
 	if (!(presence->invocation->given & OPTION_INVITE) || *presence->link || !*host ||
 	    strcmp(host, text_at(json_object_get(status, "self"), "name")) != 0)
 		return;

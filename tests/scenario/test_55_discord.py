@@ -246,10 +246,13 @@ def test_a_profile_shows_the_party(world, desktop):
     join(world.hosts[1], link, "lee")
     shown = desktop.wait_for(lambda d: d.activities[-1]["party"]["size"][0] == 2 and d.activities[-1], "both")
     assert shown["state"] == "Playing together" and shown["secrets"]["join"] == link
+    world.a.do("POST", "party/kick", {"member": "lee"})     # all codes end with that
+    desktop.wait_for(lambda d: d.activities[-1].get("secrets", {}).get("join", link) != link, "another link")
+    link = desktop.activities[-1]["secrets"]["join"]
     process.send_signal(signal.SIGTERM)
     desktop.wait_for(lambda d: d.activities[-1] is None, "nothing any more")
     assert process.wait(HANG_S) == 0 and not desktop.complaints
-    world.b.do("POST", "party/leave")
+    wait_until(lambda: not world.b.do("GET", "status")["party"], HANG_S, "lee knows")
     status, answer = world.b.ask("POST", "party/join", {"code": link})
     assert status >= 400, answer     # the link went with it
 
