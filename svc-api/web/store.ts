@@ -74,7 +74,8 @@ export function toast(kind: Toast["kind"], text: string): void {
 }
 
 export function dismiss(id: number): void {
-  if (store.toasts.some((one) => one.id === id)) set({ toasts: store.toasts.filter((one) => one.id !== id) });
+  if (store.toasts.some((one) => one.id === id))
+    set({ toasts: store.toasts.filter((one) => one.id !== id) });
 }
 
 function take(state: State): void {
@@ -98,7 +99,13 @@ function receive(message: Message): boolean {
     take(message.state);
     return true;
   }
-  if (message.type !== "delta" || !message.patch || !store.state || message.sequence !== sequence + 1) return false;
+  if (
+    message.type !== "delta" ||
+    !message.patch ||
+    !store.state ||
+    message.sequence !== sequence + 1
+  )
+    return false;
   sequence = message.sequence;
   take(applyPatch(store.state as unknown as Json, message.patch) as unknown as State);
   return true;
