@@ -21,7 +21,7 @@ const NARROW: Canvas = { width: 380, height: 400, name: 12 };
 const NAMED_MAX = 24; /* with more members than that, names would lie over each other */
 
 function useCanvas(): Canvas {
-  const query = "(max-width: 719px)";
+  const query = "(max-width: 999px)";
   const [narrow, set] = useState(() => matchMedia(query).matches);
   useEffect(() => {
     const list = matchMedia(query);
@@ -121,7 +121,9 @@ function relayPlace(carried: Place[], canvas: Canvas): Place {
     y: centre.y + y * 0.55 + (x / length) * aside * side,
   }));
   const out = (place: Place): number => Math.abs(place.x - centre.x);
-  return sides.reduce((best, place) => (out(place) > out(best) ? place : best));
+  const best = sides.reduce((one, other) => (out(other) > out(one) ? other : one));
+  const least = canvas === WIDE ? 110 : 80; /* one's own name is between */
+  return out(best) < least ? { x: centre.x + (best.x < centre.x ? -least : least), y: best.y } : best;
 }
 
 function Label({ peer, place, canvas }: { peer: Peer; place: Place; canvas: Canvas }) {

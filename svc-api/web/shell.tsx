@@ -30,7 +30,7 @@ export function Navigation({ route }: { route: Route }) {
 export function Live() {
   const link = useStore((store) => store.link);
   return (
-    <p class={`live ${link}`} role="status">
+    <p class={`pulse ${link}`} role="status">
       <i aria-hidden="true" />
       {words[link]}
     </p>

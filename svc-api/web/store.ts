@@ -31,6 +31,7 @@ const watchers = new Set<(before: State | null, now: State) => void>();
 let attempts = 0;
 let sequence = 0;
 let timer = 0;
+let current: WebSocket | null = null;
 let nextToast = 1;
 
 function set(change: Partial<Store>): void {
@@ -131,9 +132,14 @@ async function comeBack(): Promise<void> {
   timer = setTimeout(connect, wait * (0.75 + Math.random() / 2));
 }
 
+/* One connection at a time: what an older one still says is not heard. */
 function connect(): void {
   const socket = new WebSocket(`ws://${location.host}/api/v1/events`);
+  const before = current;
+  current = socket;
+  before?.close();
   socket.onmessage = (event: MessageEvent<string>) => {
+    if (socket !== current) return;
     try {
       if (!receive(JSON.parse(event.data) as Message)) socket.close();
     } catch {
@@ -141,6 +147,7 @@ function connect(): void {
     }
   };
   socket.onclose = () => {
+    if (socket !== current) return;
     if (store.link === "live") set({ link: "connecting" });
     void comeBack();
   };
@@ -154,7 +161,9 @@ export function connectNow(): void {
   connect();
 }
 
+/* A user who comes back to the page may have opened a new link meanwhile. */
 export function startStore(): void {
   whenGone(() => set({ link: "gone" }));
+  addEventListener("focus", connectNow);
   connect();
 }

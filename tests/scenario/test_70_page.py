@@ -326,7 +326,7 @@ def test_it_survives_the_api_s_kill_and_shows_what_happened_meanwhile(friends):
     os.kill(Member(a).do("GET", "status")["services"]["api"]["pid"], signal.SIGKILL)
     Member(b).do("POST", "servers", {"id": "late", "name": "late one", "game": "x", "port": 5})
     page.see(css=".servers .name:text('late one')")
-    page.see(css=".live.live")
+    page.see(css=".pulse.live")
     assert page.complaints() == []
 
 
