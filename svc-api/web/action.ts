@@ -11,7 +11,12 @@ export interface Action {
 
 function refusalFrom(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
-  return new Refusal(0, "broken", error instanceof Error ? error.message : String(error), "reload the page");
+  return new Refusal(
+    0,
+    "broken",
+    error instanceof Error ? error.message : String(error),
+    "reload the page",
+  );
 }
 
 export function useAction(): Action {
@@ -57,7 +62,8 @@ export function useFetched<T>(path: string, everyMs = 0): Fetched<T> {
         const data = await ask<T>("GET", path);
         if (current) setAnswer({ data, failure: null, busy: false });
       } catch (error) {
-        if (current) setAnswer((before) => ({ ...before, failure: refusalFrom(error), busy: false }));
+        if (current)
+          setAnswer((before) => ({ ...before, failure: refusalFrom(error), busy: false }));
       }
     };
     void load();

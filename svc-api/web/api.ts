@@ -3,7 +3,7 @@
 
 export class Refusal extends Error {
   constructor(
-    readonly status: number, /* 0: no answer */
+    readonly status: number /* 0: no answer */,
     readonly code: string,
     message: string,
     readonly hint: string | null,
@@ -28,7 +28,12 @@ interface ErrorBody {
 function refusalOf(status: number, body: ErrorBody | null): Refusal {
   const error = body?.error ?? {};
   if (status === 401) onGone();
-  return new Refusal(status, error.code ?? "unknown", error.message ?? `the answer was ${status}`, error.hint ?? null);
+  return new Refusal(
+    status,
+    error.code ?? "unknown",
+    error.message ?? `the answer was ${status}`,
+    error.hint ?? null,
+  );
 }
 
 async function fetchIt(method: string, path: string, body: unknown): Promise<Response> {
@@ -42,19 +47,38 @@ async function fetchIt(method: string, path: string, body: unknown): Promise<Res
   } catch (error) {
     const late = error instanceof DOMException && error.name === "TimeoutError";
     throw late
-      ? new Refusal(0, "late", "LANrage has not answered for 30 seconds", "try again; `lanrage status` tells more")
-      : new Refusal(0, "away", "LANrage does not answer", "the page tries again by itself; if it stays so: sudo make up");
+      ? new Refusal(
+          0,
+          "late",
+          "LANrage has not answered for 30 seconds",
+          "try again; `lanrage status` tells more",
+        )
+      : new Refusal(
+          0,
+          "away",
+          "LANrage does not answer",
+          "the page tries again by itself; if it stays so: sudo make up",
+        );
   }
 }
 
 /* The answer is what openapi.json promises for the path, which is what T has to be. */
-export async function ask<T>(method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<T> {
+export async function ask<T>(
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE",
+  path: string,
+  body?: unknown,
+): Promise<T> {
   const response = await fetchIt(method, path, body);
   let json: unknown = null;
   try {
     json = await response.json();
   } catch {
-    throw new Refusal(response.status, "garbled", "the answer could not be read", "reload the page");
+    throw new Refusal(
+      response.status,
+      "garbled",
+      "the answer could not be read",
+      "reload the page",
+    );
   }
   if (!response.ok) throw refusalOf(response.status, json as ErrorBody);
   return json as T;

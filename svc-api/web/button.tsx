@@ -14,7 +14,17 @@ interface ButtonProps {
   expanded?: boolean;
 }
 
-export function Button({ children, onPress, busy, kind = "plain", label, submit, disabled, pressed, expanded }: ButtonProps) {
+export function Button({
+  children,
+  onPress,
+  busy,
+  kind = "plain",
+  label,
+  submit,
+  disabled,
+  pressed,
+  expanded,
+}: ButtonProps) {
   return (
     <button
       type={submit ? "submit" : "button"}
@@ -51,7 +61,15 @@ async function copyText(text: string): Promise<boolean> {
 }
 
 /* The words on it are children, or "Copy" and, to a screen reader, what. */
-export function Copy({ text, what, children }: { text: string; what?: string; children?: ComponentChildren }) {
+export function Copy({
+  text,
+  what,
+  children,
+}: {
+  text: string;
+  what?: string;
+  children?: ComponentChildren;
+}) {
   const [said, say] = useState<string | null>(null);
   const copy = async (): Promise<void> => {
     say((await copyText(text)) ? "Copied" : "Select it and copy");

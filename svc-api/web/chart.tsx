@@ -1,6 +1,7 @@
 /* chart.tsx - lines over time, drawn by uPlot in the page's colours. A gap in the data is a gap. */
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
+import { useTheme } from "./theme";
 
 export interface Line {
   label: string;
@@ -19,12 +20,20 @@ interface ChartProps {
 
 const HEIGHT = 170;
 const DAY_S = 86400;
-const STAMP = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" } as const;
+const STAMP = {
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+} as const;
 
 /* A time of day, or the day where the range is of several. */
 function clock(at: number, range: { from: number; to: number }): string {
   const date = new Date(at * 1000);
-  if (range.to - range.from > DAY_S) return date.toLocaleDateString([], { month: "short", day: "numeric" });
+  if (range.to - range.from > DAY_S)
+    return date.toLocaleDateString([], { month: "short", day: "numeric" });
   return date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 
@@ -53,11 +62,28 @@ function options(box: HTMLElement, props: ChartProps): uPlot.Options {
       y: { range: (_plot, _least, most) => [0, Math.max(props.least, (most ?? 0) * 1.1)] },
     },
     axes: [
-      { stroke: soft, grid: { show: false }, ticks: { show: false }, font, values: (_plot, splits) => splits.map((at) => clock(at, props.range)) },
-      { stroke: soft, grid, ticks: { show: false }, font, size: 78, values: (_plot, splits) => splits.map((value) => props.format(value)) },
+      {
+        stroke: soft,
+        grid: { show: false },
+        ticks: { show: false },
+        font,
+        values: (_plot, splits) => splits.map((at) => clock(at, props.range)),
+      },
+      {
+        stroke: soft,
+        grid,
+        ticks: { show: false },
+        font,
+        size: 78,
+        values: (_plot, splits) => splits.map((value) => props.format(value)),
+      },
     ],
     series: [
-      { label: "at", value: (_plot: uPlot, at: number | null) => (at === null ? "-" : new Date(at * 1000).toLocaleString([], STAMP)) },
+      {
+        label: "at",
+        value: (_plot: uPlot, at: number | null) =>
+          at === null ? "-" : new Date(at * 1000).toLocaleString([], STAMP),
+      },
       ...props.lines.map((line) => ({
         label: line.label,
         stroke: colour(box, line.tone),
@@ -71,25 +97,25 @@ function options(box: HTMLElement, props: ChartProps): uPlot.Options {
 
 export function Chart(props: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
+  const theme = useTheme();
   const { times, lines } = props;
   useEffect(() => {
     const here = box.current;
     if (!here) return;
-    const make = (): uPlot => new uPlot(options(here, props), [times, ...lines.map((line) => line.values)], here);
-    let plot = make();
-    const resize = new ResizeObserver(() => plot.setSize({ width: here.clientWidth, height: HEIGHT }));
+    const plot = new uPlot(
+      options(here, props),
+      [times, ...lines.map((line) => line.values)],
+      here,
+    );
+    const resize = new ResizeObserver(() =>
+      plot.setSize({ width: here.clientWidth, height: HEIGHT }),
+    );
     resize.observe(here);
-    const theme = new MutationObserver(() => {
-      plot.destroy();
-      plot = make();
-    });
-    theme.observe(document.documentElement, { attributeFilter: ["data-theme"] });
     return () => {
-      theme.disconnect();
       resize.disconnect();
       plot.destroy();
     };
-  }, [times, lines]);
+  }, [times, lines, theme]);
   return (
     <figure class="chart">
       <figcaption>{props.title}</figcaption>

@@ -74,10 +74,20 @@ export function moment(iso: string | null): string {
   const today = new Date().toDateString() === at.toDateString();
   return today
     ? at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
-    : at.toLocaleString([], { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    : at.toLocaleString([], {
+        month: "short",
+        day: "numeric",
+        hour: "2-digit",
+        minute: "2-digit",
+        hourCycle: "h23",
+      });
 }
 
-export function pathWords(peer: { path: string | null; relay: string | null; online: boolean }): string {
+export function pathWords(peer: {
+  path: string | null;
+  relay: string | null;
+  online: boolean;
+}): string {
   if (peer.path === "relay") return `relay ${peer.relay ?? ""}`.trim();
   if (peer.path === "none") return peer.online ? "none" : "offline";
   return peer.path ?? UNKNOWN;

@@ -28,7 +28,10 @@ async function beat(id: string): Promise<void> {
 
 export function keepAlive(id: string): void {
   clearInterval(kept.get(id));
-  kept.set(id, setInterval(() => void beat(id), EVERY_MS));
+  kept.set(
+    id,
+    setInterval(() => void beat(id), EVERY_MS),
+  );
   remember();
 }
 

@@ -21,7 +21,7 @@ const NARROW: Canvas = { width: 380, height: 400, name: 12 };
 const NAMED_MAX = 24; /* with more members than that, names would lie over each other */
 
 function useCanvas(): Canvas {
-  const query = "(max-width: 719px)";
+  const query = "(max-width: 999px)";
   const [narrow, set] = useState(() => matchMedia(query).matches);
   useEffect(() => {
     const list = matchMedia(query);
@@ -53,7 +53,10 @@ function bandOf(peer: Peer): number {
 
 function reachOf(canvas: Canvas, n: number): Place {
   const wide = canvas === WIDE;
-  return { x: canvas.width / 2 - (n > NAMED_MAX ? 40 : wide ? 165 : 60), y: canvas.height / 2 - (wide ? 52 : 64) };
+  return {
+    x: canvas.width / 2 - (n > NAMED_MAX ? 40 : wide ? 165 : 60),
+    y: canvas.height / 2 - (wide ? 52 : 64),
+  };
 }
 
 /* Shares of a crowd's rings; the outer ones are longer. */
@@ -65,7 +68,10 @@ function crowd(n: number): number[] {
 }
 
 function around(canvas: Canvas, reach: Place, angle: number, out: number): Place {
-  return { x: canvas.width / 2 + Math.cos(angle) * reach.x * out, y: canvas.height / 2 + Math.sin(angle) * reach.y * out };
+  return {
+    x: canvas.width / 2 + Math.cos(angle) * reach.x * out,
+    y: canvas.height / 2 + Math.sin(angle) * reach.y * out,
+  };
 }
 
 function places(peers: Peer[], canvas: Canvas): Place[] {
@@ -73,10 +79,20 @@ function places(peers: Peer[], canvas: Canvas): Place[] {
   const n = peers.length;
   /* Never one exactly below: that is where one's own name is. */
   const first = n === 1 ? -0.32 : -Math.PI / 2 + (n % 2 ? 0 : Math.PI / n);
-  if (n <= RINGED_MAX) return peers.map((peer, i) => around(canvas, reach, first + (2 * Math.PI * i) / n, share(canvas, bandOf(peer))));
+  if (n <= RINGED_MAX)
+    return peers.map((peer, i) =>
+      around(canvas, reach, first + (2 * Math.PI * i) / n, share(canvas, bandOf(peer))),
+    );
   const rings = crowd(n);
   return rings.flatMap((count, ring) =>
-    Array.from({ length: count }, (_, i) => around(canvas, reach, first + (2 * Math.PI * (i + ring / 2)) / count, (ring + 1.5) / (rings.length + 0.5))),
+    Array.from({ length: count }, (_, i) =>
+      around(
+        canvas,
+        reach,
+        first + (2 * Math.PI * (i + ring / 2)) / count,
+        (ring + 1.5) / (rings.length + 0.5),
+      ),
+    ),
   );
 }
 
@@ -100,9 +116,14 @@ function relayPlace(carried: Place[], canvas: Canvas): Place {
   const length = Math.hypot(x, y);
   if (length < 60) return { x: centre.x + canvas.width / 9, y: centre.y - canvas.height / 5 };
   const aside = canvas === WIDE ? 52 : 34;
-  const sides = [1, -1].map((side) => ({ x: centre.x + x * 0.55 - (y / length) * aside * side, y: centre.y + y * 0.55 + (x / length) * aside * side }));
+  const sides = [1, -1].map((side) => ({
+    x: centre.x + x * 0.55 - (y / length) * aside * side,
+    y: centre.y + y * 0.55 + (x / length) * aside * side,
+  }));
   const out = (place: Place): number => Math.abs(place.x - centre.x);
-  return sides.reduce((best, place) => (out(place) > out(best) ? place : best));
+  const best = sides.reduce((one, other) => (out(other) > out(one) ? other : one));
+  const least = canvas === WIDE ? 110 : 80; /* one's own name is between */
+  return out(best) < least ? { x: centre.x + (best.x < centre.x ? -least : least), y: best.y } : best;
 }
 
 function Label({ peer, place, canvas }: { peer: Peer; place: Place; canvas: Canvas }) {
@@ -110,13 +131,21 @@ function Label({ peer, place, canvas }: { peer: Peer; place: Place; canvas: Canv
   const beside = canvas === WIDE && Math.abs(right) > canvas.width * 0.1;
   const anchor = beside ? (right > 0 ? "start" : "end") : "middle";
   const half = canvas === NARROW ? 52 : 0; /* so much room a name takes to each side */
-  const x = beside ? place.x + (right > 0 ? 20 : -20) : Math.min(Math.max(place.x, half), canvas.width - half);
+  const x = beside
+    ? place.x + (right > 0 ? 20 : -20)
+    : Math.min(Math.max(place.x, half), canvas.width - half);
   const y = beside ? place.y - 2 : place.y < canvas.height / 2 ? place.y - 36 : place.y + 30;
   return (
     <text x={x} y={y} text-anchor={anchor}>
       <tspan class="name">{cut(nameOf(peer), canvas.name)}</tspan>
       <tspan class="measure" x={x} dy="18">
-        {kindOf(peer) === "off" ? (peer.online ? "not reached" : "offline") : kindOf(peer) === "trying" ? "connecting" : ms(peer.rtt_ms)}
+        {kindOf(peer) === "off"
+          ? peer.online
+            ? "not reached"
+            : "offline"
+          : kindOf(peer) === "trying"
+            ? "connecting"
+            : ms(peer.rtt_ms)}
       </tspan>
     </text>
   );
@@ -130,7 +159,12 @@ function Rings({ canvas, n }: { canvas: Canvas; n: number }) {
     <>
       {BANDS.map(([most, band]) => (
         <g key={most} class="ring">
-          <ellipse cx={canvas.width / 2} cy={canvas.height / 2} rx={reach.x * share(canvas, band)} ry={reach.y * share(canvas, band)} />
+          <ellipse
+            cx={canvas.width / 2}
+            cy={canvas.height / 2}
+            rx={reach.x * share(canvas, band)}
+            ry={reach.y * share(canvas, band)}
+          />
           {canvas === WIDE && most < Infinity && (
             <text x={canvas.width / 2 + 6} y={canvas.height / 2 + reach.y * band - 5}>
               {most} ms
@@ -162,17 +196,25 @@ export function Mesh({ self, peers, onPick, small }: MeshProps) {
   const relays = new Map<string, Place[]>();
   peers.forEach((peer, i) => {
     const place = at[i];
-    if (kindOf(peer) === "relay" && place) relays.set(peer.relay ?? "", [...(relays.get(peer.relay ?? "") ?? []), place]);
+    if (kindOf(peer) === "relay" && place)
+      relays.set(peer.relay ?? "", [...(relays.get(peer.relay ?? "") ?? []), place]);
   });
   const marks = new Map([...relays].map(([name, carried]) => [name, relayPlace(carried, canvas)]));
   const named = peers.length <= NAMED_MAX;
   return (
-    <svg class={named ? "mesh" : "mesh crowd"} viewBox={`0 0 ${canvas.width} ${canvas.height}`} role="img" aria-label={summary(peers)}>
+    <svg
+      class={named ? "mesh" : "mesh crowd"}
+      viewBox={`0 0 ${canvas.width} ${canvas.height}`}
+      role="img"
+      aria-label={summary(peers)}
+    >
       <Rings canvas={canvas} n={peers.length} />
       {peers.map((peer, i) => {
         const place = at[i] ?? centre;
         const mark = kindOf(peer) === "relay" ? marks.get(peer.relay ?? "") : undefined;
-        const way = mark ? `M${centre.x} ${centre.y}L${mark.x} ${mark.y}L${place.x} ${place.y}` : `M${centre.x} ${centre.y}L${place.x} ${place.y}`;
+        const way = mark
+          ? `M${centre.x} ${centre.y}L${mark.x} ${mark.y}L${place.x} ${place.y}`
+          : `M${centre.x} ${centre.y}L${place.x} ${place.y}`;
         return <path key={peer.id} class={`link ${kindOf(peer)}`} d={way} />;
       })}
       {[...marks].map(([name, mark]) => (

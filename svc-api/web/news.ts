@@ -13,7 +13,9 @@ function newsOfPeer(before: Peer | undefined, now: Peer | undefined): string | n
   const was = pathWords(before);
   const is = pathWords(now);
   if (was === is || now.path === null || before.path === null) return null;
-  return now.path === "none" ? `${nameOf(now)} is not reached any more` : `${nameOf(now)}: now ${is}`;
+  return now.path === "none"
+    ? `${nameOf(now)} is not reached any more`
+    : `${nameOf(now)}: now ${is}`;
 }
 
 function newsOf(before: State, now: State): string[] {
@@ -26,7 +28,8 @@ function newsOf(before: State, now: State): string[] {
 
 function tell(before: State | null, now: State): void {
   if (!before || before.peers === now.peers || !before.peers || !now.peers) return;
-  if (before.status?.party?.id !== now.status?.party?.id) return; /* another party: all of it is new */
+  if (before.status?.party?.id !== now.status?.party?.id)
+    return; /* another party: all of it is new */
   const news = newsOf(before, now);
   if (news.length > AT_ONCE_MAX) toast("news", `${news.length} members changed`);
   else news.forEach((text) => toast("news", text));

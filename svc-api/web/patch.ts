@@ -11,12 +11,16 @@ export interface Operation {
 
 /* RFC 6901: `/a~1b/0` names "a/b", then "0". */
 function parse(pointer: string): string[] {
-  return pointer.split("/").slice(1).map((part) => part.replace(/~1/g, "/").replace(/~0/g, "~"));
+  return pointer
+    .split("/")
+    .slice(1)
+    .map((part) => part.replace(/~1/g, "/").replace(/~0/g, "~"));
 }
 
 function copyList(list: Json[], op: string, token: string, value: Json): Json[] {
   const index = token === "-" ? list.length : Number(token);
-  if (!Number.isInteger(index) || index < 0 || index > list.length) throw new Error(`no ${token} in a list`);
+  if (!Number.isInteger(index) || index < 0 || index > list.length)
+    throw new Error(`no ${token} in a list`);
   const copy = list.slice();
   if (op === "add") copy.splice(index, 0, value);
   else if (op === "remove") copy.splice(index, 1);
@@ -30,9 +34,15 @@ function change(target: Json, path: string[], operation: Operation): Json {
   if (token === undefined) return value;
   if (Array.isArray(target)) {
     if (rest.length === 0) return copyList(target, operation.op, token, value);
-    return copyList(target, "replace", token, change(target[Number(token)] ?? null, rest, operation));
+    return copyList(
+      target,
+      "replace",
+      token,
+      change(target[Number(token)] ?? null, rest, operation),
+    );
   }
-  if (target === null || typeof target !== "object") throw new Error(`nothing at ${operation.path}`);
+  if (target === null || typeof target !== "object")
+    throw new Error(`nothing at ${operation.path}`);
   const copy = { ...target };
   if (rest.length > 0) copy[token] = change(copy[token] ?? null, rest, operation);
   else if (operation.op === "remove") delete copy[token];

@@ -2,13 +2,21 @@
 import { encode } from "uqr";
 
 function path(data: boolean[][]): string {
-  return data.map((row, y) => row.map((dark, x) => (dark ? `M${x} ${y}h1v1h-1z` : "")).join("")).join("");
+  return data
+    .map((row, y) => row.map((dark, x) => (dark ? `M${x} ${y}h1v1h-1z` : "")).join(""))
+    .join("");
 }
 
 export function Qr({ text, label }: { text: string; label: string }) {
   const code = encode(text, { border: 2, ecc: "M" });
   return (
-    <svg class="qr" viewBox={`0 0 ${code.size} ${code.size}`} role="img" aria-label={label} shape-rendering="crispEdges">
+    <svg
+      class="qr"
+      viewBox={`0 0 ${code.size} ${code.size}`}
+      role="img"
+      aria-label={label}
+      shape-rendering="crispEdges"
+    >
       <rect width={code.size} height={code.size} class="paper" />
       <path d={path(code.data)} class="ink" />
     </svg>

@@ -1,7 +1,15 @@
 /* route.ts - which view is shown: the word behind the address's `#/`. */
 import { useEffect, useState } from "preact/hooks";
 
-export const routes = ["party", "servers", "metrics", "network", "discord", "settings", "log"] as const;
+export const routes = [
+  "party",
+  "servers",
+  "metrics",
+  "network",
+  "discord",
+  "settings",
+  "log",
+] as const;
 export type Route = (typeof routes)[number];
 
 export const titles: Record<Route, string> = {

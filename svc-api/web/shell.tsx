@@ -1,11 +1,10 @@
 /* shell.tsx - what is around every view: where one can go, who one is, and whether it is live. */
-import { useState } from "preact/hooks";
 import { Icon } from "./icons";
 import { routes, titles } from "./route";
 import type { Route } from "./route";
 import { connectNow, useStore } from "./store";
 import type { Link } from "./store";
-import { switchTheme, theme } from "./theme";
+import { switchTheme, useTheme } from "./theme";
 
 const words: Record<Link, string> = {
   connecting: "Connecting…",
@@ -31,7 +30,7 @@ export function Navigation({ route }: { route: Route }) {
 export function Live() {
   const link = useStore((store) => store.link);
   return (
-    <p class={`live ${link}`} role="status">
+    <p class={`pulse ${link}`} role="status">
       <i aria-hidden="true" />
       {words[link]}
     </p>
@@ -39,9 +38,14 @@ export function Live() {
 }
 
 export function ThemeSwitch() {
-  const [now, set] = useState(theme());
+  const now = useTheme();
   return (
-    <button type="button" class="theme" aria-label={`Switch to the ${now === "dark" ? "light" : "dark"} theme`} onClick={() => set(switchTheme())}>
+    <button
+      type="button"
+      class="theme"
+      aria-label={`Switch to the ${now === "dark" ? "light" : "dark"} theme`}
+      onClick={switchTheme}
+    >
       <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
         <path d="M12 20a8 8 0 1 0 0-16 8 8 0 0 0 0 16z" />
         <path class="half" d="M12 4a8 8 0 0 1 0 16z" />
@@ -57,7 +61,12 @@ export function NotLive() {
   if (link === "live" || link === "gone" || !known) return null;
   return (
     <div class="notlive" role="alert">
-      <span>{link === "starting" ? words.starting : "Not live: what you see was true when LANrage last answered."} It comes back by itself.</span>
+      <span>
+        {link === "starting"
+          ? words.starting
+          : "Not live: what you see was true when LANrage last answered."}{" "}
+        It comes back by itself.
+      </span>
       <button type="button" class="button quiet" onClick={connectNow}>
         Try now
       </button>
@@ -73,12 +82,20 @@ export function Door({ link }: { link: Link }) {
         <h1>Come in by a link</h1>
         <p>This browser has no session, or LANrage was started anew since. In a terminal, run</p>
         <p class="command">lanrage ui</p>
-        <p>and open the link that it prints. It works once, and lets this browser in for 30 days.</p>
+        <p>
+          and open the link that it prints. It works once, and lets this browser in for 30 days.
+        </p>
       </section>
     );
   return (
     <section class="door">
-      <h1>{link === "away" ? "LANrage does not answer" : link === "starting" ? "LANrage is starting" : "One moment"}</h1>
+      <h1>
+        {link === "away"
+          ? "LANrage does not answer"
+          : link === "starting"
+            ? "LANrage is starting"
+            : "One moment"}
+      </h1>
       {link === "away" ? <p>Is it running? Start it by</p> : <p>Looking around…</p>}
       {link === "away" && <p class="command">sudo make up</p>}
       {link === "away" && <p>This page comes back by itself as soon as it answers.</p>}

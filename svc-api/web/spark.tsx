@@ -29,7 +29,12 @@ function draw(values: readonly (number | null)[]): string {
 
 export function Spark({ id }: { id: string }) {
   return (
-    <svg class="spark" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
+    <svg
+      class="spark"
+      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+      preserveAspectRatio="none"
+      aria-hidden="true"
+    >
       <path d={draw(traceOf(id))} vector-effect="non-scaling-stroke" />
     </svg>
   );

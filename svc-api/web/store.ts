@@ -31,6 +31,7 @@ const watchers = new Set<(before: State | null, now: State) => void>();
 let attempts = 0;
 let sequence = 0;
 let timer = 0;
+let current: WebSocket | null = null;
 let nextToast = 1;
 
 function set(change: Partial<Store>): void {
@@ -74,7 +75,8 @@ export function toast(kind: Toast["kind"], text: string): void {
 }
 
 export function dismiss(id: number): void {
-  if (store.toasts.some((one) => one.id === id)) set({ toasts: store.toasts.filter((one) => one.id !== id) });
+  if (store.toasts.some((one) => one.id === id))
+    set({ toasts: store.toasts.filter((one) => one.id !== id) });
 }
 
 function take(state: State): void {
@@ -98,7 +100,13 @@ function receive(message: Message): boolean {
     take(message.state);
     return true;
   }
-  if (message.type !== "delta" || !message.patch || !store.state || message.sequence !== sequence + 1) return false;
+  if (
+    message.type !== "delta" ||
+    !message.patch ||
+    !store.state ||
+    message.sequence !== sequence + 1
+  )
+    return false;
   sequence = message.sequence;
   take(applyPatch(store.state as unknown as Json, message.patch) as unknown as State);
   return true;
@@ -124,9 +132,14 @@ async function comeBack(): Promise<void> {
   timer = setTimeout(connect, wait * (0.75 + Math.random() / 2));
 }
 
+/* One connection at a time: what an older one still says is not heard. */
 function connect(): void {
   const socket = new WebSocket(`ws://${location.host}/api/v1/events`);
+  const before = current;
+  current = socket;
+  before?.close();
   socket.onmessage = (event: MessageEvent<string>) => {
+    if (socket !== current) return;
     try {
       if (!receive(JSON.parse(event.data) as Message)) socket.close();
     } catch {
@@ -134,6 +147,7 @@ function connect(): void {
     }
   };
   socket.onclose = () => {
+    if (socket !== current) return;
     if (store.link === "live") set({ link: "connecting" });
     void comeBack();
   };
@@ -147,7 +161,9 @@ export function connectNow(): void {
   connect();
 }
 
+/* A user who comes back to the page may have opened a new link meanwhile. */
 export function startStore(): void {
   whenGone(() => set({ link: "gone" }));
+  addEventListener("focus", connectNow);
   connect();
 }

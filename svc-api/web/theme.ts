@@ -1,11 +1,14 @@
-/* theme.ts - dark or light: as the system says, or as the user chose here. */
+/* theme.ts - dark or light: as the system says, which style.css sees by itself, or as the user chose
+ * here, which is written on the document. */
+import { useEffect, useState } from "preact/hooks";
 
 export type Theme = "dark" | "light";
 
 const KEY = "lanrage-theme";
 const preference = matchMedia("(prefers-color-scheme: light)");
+const listeners = new Set<() => void>();
 
-function chosen(): Theme | null {
+function stored(): Theme | null {
   try {
     const value = localStorage.getItem(KEY);
     return value === "dark" || value === "light" ? value : null;
@@ -14,12 +17,15 @@ function chosen(): Theme | null {
   }
 }
 
-export function theme(): Theme {
-  return chosen() ?? (preference.matches ? "light" : "dark");
+let chosen = stored();
+
+function theme(): Theme {
+  return chosen ?? (preference.matches ? "light" : "dark");
 }
 
 function show(): void {
-  document.documentElement.dataset["theme"] = theme();
+  if (chosen) document.documentElement.dataset["theme"] = chosen;
+  listeners.forEach((listener) => listener());
 }
 
 export function followTheme(): void {
@@ -27,13 +33,25 @@ export function followTheme(): void {
   preference.addEventListener("change", show);
 }
 
-export function switchTheme(): Theme {
-  const next: Theme = theme() === "dark" ? "light" : "dark";
+export function switchTheme(): void {
+  chosen = theme() === "dark" ? "light" : "dark";
   try {
-    localStorage.setItem(KEY, next);
+    localStorage.setItem(KEY, chosen);
   } catch {
     /* then it lasts as long as the page */
   }
-  document.documentElement.dataset["theme"] = next;
-  return next;
+  show();
+}
+
+export function useTheme(): Theme {
+  const [now, set] = useState(theme);
+  useEffect(() => {
+    const look = (): void => set(theme());
+    listeners.add(look);
+    look();
+    return () => {
+      listeners.delete(look);
+    };
+  }, []);
+  return now;
 }

@@ -20,7 +20,10 @@ async function fill(id: string): Promise<void> {
   asked.add(id);
   try {
     const seconds = TRACE_POINTS;
-    const buckets = await ask<Bucket[]>("GET", `metrics/peers/${part(id)}/history?seconds=${seconds}&points=${seconds}`);
+    const buckets = await ask<Bucket[]>(
+      "GET",
+      `metrics/peers/${part(id)}/history?seconds=${seconds}&points=${seconds}`,
+    );
     const since = traces.get(id) ?? [];
     traces.set(id, [...buckets.map((bucket) => bucket.rtt_ms), ...since].slice(-TRACE_POINTS));
   } catch {

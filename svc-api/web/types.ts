@@ -20,9 +20,20 @@ export interface Nat {
 
 export interface Status {
   party: { id: string; name: string | null; host: string | null; members: number } | null;
-  self: { name: string | null; id: string | null; virtual_ip: string | null; interface: string | null };
+  self: {
+    name: string | null;
+    id: string | null;
+    virtual_ip: string | null;
+    interface: string | null;
+  };
   server: { url: string | null; state: "none" | "connecting" | "connected" | "away" | null };
-  relay: { name: string | null; endpoint: string | null; transport: string; state: string; rtt_ms: number | null } | null;
+  relay: {
+    name: string | null;
+    endpoint: string | null;
+    transport: string;
+    state: string;
+    rtt_ms: number | null;
+  } | null;
   nat: Nat;
   engine: { cipher: string | null; cipher_ns: number | null } | null;
   services: Record<string, Service>;
@@ -265,7 +276,8 @@ export interface LanCheck {
   error: string | null;
 }
 
-export type SettingType = "text" | "name" | "url" | "network" | "switch" | "choice" | "integer" | "duration";
+export type SettingType =
+  "text" | "name" | "url" | "network" | "switch" | "choice" | "integer" | "duration";
 
 export interface Setting {
   key: string;

@@ -32,6 +32,7 @@ BYTES_MAX = 70 * 1024
 PAINT_MS = 15000    # catches hangs; what it was is printed
 EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 EVIL_SERVER = "<script>document.title='owned'</script><b>\"'&amp;" + "w" * 70
+PAPER = {"dark": "rgb(22, 18, 26)", "light": "rgb(247, 242, 232)"}
 WEB = ("index.html", "icon.svg", "app.js", "style.css")
 
 
@@ -47,17 +48,36 @@ def test_it_is_small():
     assert sum(sizes.values()) <= BYTES_MAX, sizes
 
 
+def run_module(folder, name, imports, script, value):
+    """What a script prints that imports from one of the page's modules and is given a value, both JSON."""
+    module = str(folder / f"{name}.mjs")
+    subprocess.run([os.path.join(ROOT, "build/npm/node_modules/.bin/esbuild"), "--format=esm", f"--outfile={module}",
+                    "--log-level=error", os.path.join(ROOT, f"svc-api/web/{name}.ts")], check=True)
+    done = subprocess.run(["node", "--input-type=module", "-e", f"import {{{imports}}} from {json.dumps(module)}; {script}",
+                           json.dumps(value)], check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
 def test_numbers_are_written_as_the_command_writes_them(tmp_path):
     values = [n / 1000 for n in range(0, 3000)] + [0.25, 0.75, 12.25, 12.75, 250.5, 1e6 + 0.25, 99.95, 0.05]
-    module = str(tmp_path / "format.mjs")
-    subprocess.run([os.path.join(ROOT, "build/npm/node_modules/.bin/esbuild"), "--format=esm", f"--outfile={module}",
-                    "--log-level=error", os.path.join(ROOT, "svc-api/web/format.ts")], check=True)
-    script = f"import {{fixed}} from {json.dumps(module)}; const v = JSON.parse(process.argv[1]);" \
-             "console.log(JSON.stringify(v.map((x) => [fixed(x, 0), fixed(x, 1)])))"
-    done = subprocess.run(["node", "--input-type=module", "-e", script, json.dumps(values)], check=True,
-                          stdout=subprocess.PIPE, text=True)
-    for value, told in zip(values, json.loads(done.stdout)):
+    script = "console.log(JSON.stringify(JSON.parse(process.argv[1]).map((x) => [fixed(x, 0), fixed(x, 1)])))"
+    for value, told in zip(values, run_module(tmp_path, "format", "fixed", script, values)):
         assert told == [f"{value:.0f}", f"{value:.1f}"], value
+
+
+def test_patches_are_applied_as_rfc_6902_says(tmp_path):
+    state = {"a/b": {"~": [1, 2, 3]}, "same": {"x": 1}, "peers": {"p": {"rtt": 1, "path": None}}}
+    patch = [{"op": "replace", "path": "/a~1b/~0/1", "value": 9}, {"op": "add", "path": "/a~1b/~0/-", "value": 4},
+             {"op": "add", "path": "/a~1b/~0/0", "value": 0}, {"op": "remove", "path": "/a~1b/~0/1"},
+             {"op": "replace", "path": "/peers/p/path", "value": "direct"}, {"op": "add", "path": "/peers/q", "value": {"rtt": None}},
+             {"op": "remove", "path": "/peers/p/rtt"}]
+    script = "const [state, patch] = JSON.parse(process.argv[1]); const now = applyPatch(state, patch);" \
+             "let threw = 0; for (const op of [{op: 'move', path: '/same'}, {op: 'add', path: '/a~1b/~0/99', value: 1}])" \
+             "try { applyPatch(state, [op]) } catch { threw++ }" \
+             "console.log(JSON.stringify({now, kept: now.same === state.same, before: state.peers.p.rtt, threw}))"
+    told = run_module(tmp_path, "patch", "applyPatch", script, [state, patch])
+    assert told["now"] == {"a/b": {"~": [0, 9, 3, 4]}, "same": {"x": 1}, "peers": {"p": {"path": "direct"}, "q": {"rtt": None}}}
+    assert told["kept"] and told["before"] == 1 and told["threw"] == 2
 
 
 # ---- by the page alone
@@ -119,6 +139,16 @@ def test_from_nothing_to_a_server_of_a_friend(lab, width, height):
         ana.see(css=".joinat")
         listed = a.lanrage("servers")
         assert listed[0]["favourite"] and ana.text(".joinat code") == listed[0]["address"]
+
+        ana.press("Party", role="link")
+        ana.press("Kick ben")
+        ana.press("Remove")
+        ben.press("Party", role="link")
+        ben.see(css="h2:text('Join one')")
+        ana.see(css="p:text('Nobody else is here yet')")
+        ana.press("Leave")
+        ana.press("Leave", of="dialog")
+        ana.see(css="h2:text('Join one')")
         for page in (ana, ben):
             assert page.do("sideways") == []
             assert page.complaints() == []
@@ -145,8 +175,7 @@ def friends(module_lab):
         yield a, b, page
 
 
-@pytest.mark.parametrize("width", [1280, 360])
-@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("theme, width", [("dark", 1280), ("light", 360)])
 def test_every_view_is_accessible_and_fits(friends, theme, width):
     _, _, page = friends
     page.do("size", width=width, height=800)
@@ -157,6 +186,7 @@ def test_every_view_is_accessible_and_fits(friends, theme, width):
             page.see(css=".chain")
         if view == "metrics":
             page.see(css=".uplot")
+        assert page.do("paper") == PAPER[theme]
         assert page.do("axe") == [], view
         assert page.do("sideways") == [], view
     page.do("size", width=1280, height=800)
@@ -259,6 +289,11 @@ def test_it_is_worked_by_keys(friends):
     page.do("press", key="Enter")
     page.see(css="nav a[aria-current=page]:has-text('Servers')")
     page.see(css="main.view-servers")
+    for theme, other in (("dark", "light"), ("light", "dark")):
+        page.do("theme", theme=theme)
+        page.press(f"Switch to the {other} theme")
+        assert page.do("paper") == PAPER[other]
+        page.do("forget")
 
 
 def test_a_value_is_checked_before_it_is_sent(friends):
@@ -291,7 +326,7 @@ def test_it_survives_the_api_s_kill_and_shows_what_happened_meanwhile(friends):
     os.kill(Member(a).do("GET", "status")["services"]["api"]["pid"], signal.SIGKILL)
     Member(b).do("POST", "servers", {"id": "late", "name": "late one", "game": "x", "port": 5})
     page.see(css=".servers .name:text('late one')")
-    page.see(css=".live.live")
+    page.see(css=".pulse.live")
     assert page.complaints() == []
 
 

@@ -13,7 +13,10 @@ const WAIT_MS = 30000;
 const [width, height, theme] = process.argv.slice(2);
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-dev-shm-usage"], /* root has no sandbox, and a lab little shared memory */
+  args: [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+  ] /* root has no sandbox, and a lab little shared memory */,
 });
 const context = await browser.newContext({
   viewport: { width: Number(width), height: Number(height) },
@@ -41,10 +44,16 @@ const commands = {
   open: async ({ url }) => void (await page.goto(url)),
   reload: async () => void (await page.reload()),
   theme: async ({ theme: scheme }) => void (await page.emulateMedia({ colorScheme: scheme })),
-  size: async ({ width: w, height: h }) => void (await page.setViewportSize({ width: w, height: h })),
+  size: async ({ width: w, height: h }) =>
+    void (await page.setViewportSize({ width: w, height: h })),
   click: async (what) => void (await find(what).click()),
   fill: async (what) => void (await find(what).fill(what.value)),
-  upload: async ({ css, name, text }) => void (await page.setInputFiles(css, { name, mimeType: "application/json", buffer: Buffer.from(text) })),
+  upload: async ({ css, name, text }) =>
+    void (await page.setInputFiles(css, {
+      name,
+      mimeType: "application/json",
+      buffer: Buffer.from(text),
+    })),
   press: async ({ key }) => void (await page.keyboard.press(key)),
   see: async (what) => void (await find(what).waitFor({ state: "visible" })),
   miss: async (what) => void (await find(what).waitFor({ state: "hidden" })),
@@ -52,14 +61,29 @@ const commands = {
   texts: async ({ css }) => page.locator(css).allInnerTexts(),
   count: async ({ css }) => page.locator(css).count(),
   value: async (what) => find(what).inputValue(),
-  focused: async () => page.evaluate(() => (document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent ?? "").trim()),
+  focused: async () =>
+    page.evaluate(() =>
+      (
+        document.activeElement?.getAttribute("aria-label") ??
+        document.activeElement?.textContent ??
+        ""
+      ).trim(),
+    ),
+  paper: async () => page.evaluate(() => getComputedStyle(document.body).backgroundColor),
+  /* What the page has stored in the browser, but for the session. */
+  forget: async () => {
+    await page.evaluate(() => localStorage.clear());
+    await page.reload();
+  },
   title: async () => page.title(),
   clipboard: async () => page.evaluate(() => navigator.clipboard.readText()),
   /* What makes the page wider than the window. */
   sideways: async () =>
     page.evaluate(() => {
       if (document.documentElement.scrollWidth <= innerWidth) return [];
-      const wide = [...document.querySelectorAll("#app *")].filter((one) => one.getBoundingClientRect().right > innerWidth + 1);
+      const wide = [...document.querySelectorAll("#app *")].filter(
+        (one) => one.getBoundingClientRect().right > innerWidth + 1,
+      );
       return wide.map((one) => `${one.tagName}.${one.getAttribute("class")}`);
     }),
   shot: async ({ path, full }) => void (await page.screenshot({ path, fullPage: full ?? false })),
@@ -74,7 +98,10 @@ const commands = {
     const { violations } = await page.evaluate(() => globalThis.axe.run(document));
     return violations
       .filter(({ impact }) => impact === "serious" || impact === "critical")
-      .map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join("; ")}`);
+      .map(
+        ({ id, nodes }) =>
+          `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join("; ")}`,
+      );
   },
   errors: async () => errors.splice(0),
 };

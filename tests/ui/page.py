@@ -49,7 +49,7 @@ class Page:
     def enter(self, link=None):
         """By the one-time link, as the user does; that of `lanrage ui` unless given."""
         self.do("open", url=link or self.host.lanrage("ui")["url"])
-        self.see(css=".live.live")
+        self.see(css=".pulse.live")
 
     def go(self, view):
         self.do("open", url=f"http://127.0.0.1:{API_PORT}/#/{view}")

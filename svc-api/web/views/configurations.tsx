@@ -11,7 +11,9 @@ import { toast } from "../store";
 import type { Configuration, SettingsChanged, SettingsFile } from "../types";
 
 function save(file: SettingsFile): void {
-  const url = URL.createObjectURL(new Blob([JSON.stringify(file, null, 2)], { type: "application/json" }));
+  const url = URL.createObjectURL(
+    new Blob([JSON.stringify(file, null, 2)], { type: "application/json" }),
+  );
   const link = document.createElement("a");
   link.href = url;
   link.download = "lanrage-settings.json";
@@ -29,7 +31,10 @@ async function read(file: File): Promise<unknown> {
 
 function tell(changed: SettingsChanged): void {
   const n = Object.keys(changed.changed).length;
-  toast("good", n === 0 ? "Nothing had to change" : `${n} ${n === 1 ? "setting" : "settings"} changed`);
+  toast(
+    "good",
+    n === 0 ? "Nothing had to change" : `${n} ${n === 1 ? "setting" : "settings"} changed`,
+  );
 }
 
 function Reset({ onDone, onClose }: { onDone: () => void; onClose: () => void }) {
@@ -42,7 +47,10 @@ function Reset({ onDone, onClose }: { onDone: () => void; onClose: () => void })
     });
   return (
     <Dialog title="All back to the defaults?" onClose={onClose}>
-      <p>Secrets go, too. Save them under a name first if you may want them back; secrets are not saved.</p>
+      <p>
+        Secrets go, too. Save them under a name first if you may want them back; secrets are not
+        saved.
+      </p>
       <Failure of={action.failure} />
       <div class="row end">
         <Button onPress={onClose}>Keep them</Button>
@@ -54,7 +62,15 @@ function Reset({ onDone, onClose }: { onDone: () => void; onClose: () => void })
   );
 }
 
-function Saved({ one, onChanged, onList }: { one: Configuration; onChanged: () => void; onList: () => void }) {
+function Saved({
+  one,
+  onChanged,
+  onList,
+}: {
+  one: Configuration;
+  onChanged: () => void;
+  onList: () => void;
+}) {
   const action = useAction();
   const path = `settings/configurations/${part(one.name)}`;
   return (
@@ -120,7 +136,13 @@ export function Files({ onChanged }: { onChanged: () => void }) {
     <section class="group" aria-label="All of them">
       <h2>All of them</h2>
       <div class="row">
-        <Button onPress={() => void action.run(async () => save(await ask<SettingsFile>("GET", "settings/export")))}>Export</Button>
+        <Button
+          onPress={() =>
+            void action.run(async () => save(await ask<SettingsFile>("GET", "settings/export")))
+          }
+        >
+          Export
+        </Button>
         <Button onPress={() => input.current?.click()}>Import</Button>
         <input
           ref={input}
@@ -146,7 +168,14 @@ export function Files({ onChanged }: { onChanged: () => void }) {
           void keep();
         }}
       >
-        <Field label="Save them under a name" value={name} onInput={setName} max={64} placeholder="at home" required />
+        <Field
+          label="Save them under a name"
+          value={name}
+          onInput={setName}
+          max={64}
+          placeholder="at home"
+          required
+        />
         <Button submit busy={action.busy}>
           Save
         </Button>

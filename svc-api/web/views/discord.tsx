@@ -42,7 +42,17 @@ function Address(props: SecretProps) {
         void put();
       }}
     >
-      <Field label={props.label} hint={props.hint} type={props.secret ? "password" : "url"} placeholder={props.placeholder} value={value} onInput={setValue} max={1023} mono required />
+      <Field
+        label={props.label}
+        hint={props.hint}
+        type={props.secret ? "password" : "url"}
+        placeholder={props.placeholder}
+        value={value}
+        onInput={setValue}
+        max={1023}
+        mono
+        required
+      />
       <div class="row">
         <Button submit busy={action.busy}>
           {props.isSet ? "Replace" : "Set"}
@@ -67,8 +77,16 @@ function Switches({ discord, onDone }: { discord: Discord; onDone: () => void })
     });
   return (
     <div class="switches">
-      <Switch label="Tell the channel who comes and goes" on={discord.enabled} onChange={(on) => void set("discord.enabled", on)} />
-      <Switch label="Show the party in my Discord profile" on={discord.presence} onChange={(on) => void set("discord.presence", on)} />
+      <Switch
+        label="Tell the channel who comes and goes"
+        on={discord.enabled}
+        onChange={(on) => void set("discord.enabled", on)}
+      />
+      <Switch
+        label="Show the party in my Discord profile"
+        on={discord.presence}
+        onChange={(on) => void set("discord.presence", on)}
+      />
       <Failure of={action.failure} />
     </div>
   );
@@ -90,14 +108,23 @@ export function DiscordView() {
         <h1>Discord</h1>
         <p class="tally">{discord && state(discord)}</p>
       </div>
-      {!discord && (status.failure ? <Failure of={status.failure} retry={status.reload} /> : <Waiting what="Asking" />)}
+      {!discord &&
+        (status.failure ? (
+          <Failure of={status.failure} retry={status.reload} />
+        ) : (
+          <Waiting what="Asking" />
+        ))}
       {discord && (
         <div class="two">
           <section aria-label="What is set up">
             <Switches discord={discord} onDone={status.reload} />
             <Address
               label="Webhook"
-              hint={discord.webhook_set ? "One is set. It is not shown: whoever has it can write into the channel." : "None is set."}
+              hint={
+                discord.webhook_set
+                  ? "One is set. It is not shown: whoever has it can write into the channel."
+                  : "None is set."
+              }
               placeholder="https://discord.com/api/webhooks/…"
               secret
               isSet={discord.webhook_set}

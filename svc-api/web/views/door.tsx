@@ -19,7 +19,11 @@ function Create({ server }: { server: boolean }) {
   const action = useAction();
   const create = (): Promise<void> =>
     action.run(async () => {
-      const body = { name: name.trim(), ...(own.trim() && { own_name: own.trim() }), ...(local && { local }) };
+      const body = {
+        name: name.trim(),
+        ...(own.trim() && { own_name: own.trim() }),
+        ...(local && { local }),
+      };
       setInvite(await ask<Invite>("POST", "party", body));
     });
   return (
@@ -32,13 +36,27 @@ function Create({ server }: { server: boolean }) {
     >
       <h2>Make a party</h2>
       <p>You get a code to read out to your friends.</p>
-      <Field label="Its name" value={name} onInput={setName} max={NAME_MAX} placeholder="friday" required />
-      <Field label="Your name in it" value={own} onInput={setOwn} max={NAME_MAX} placeholder="as in the settings" />
+      <Field
+        label="Its name"
+        value={name}
+        onInput={setName}
+        max={NAME_MAX}
+        placeholder="friday"
+        required
+      />
+      <Field
+        label="Your name in it"
+        value={own}
+        onInput={setOwn}
+        max={NAME_MAX}
+        placeholder="as in the settings"
+      />
       {server ? (
         <Switch label="Only for this network, without the server" on={local} onChange={setLocal} />
       ) : (
         <p class="hint">
-          No server is set, so the party is for this network. For friends elsewhere, <a href="#/settings">set one</a> first.
+          No server is set, so the party is for this network. For friends elsewhere,{" "}
+          <a href="#/settings">set one</a> first.
         </p>
       )}
       <Failure of={action.failure} />
@@ -55,7 +73,10 @@ function Join() {
   const action = useAction();
   const join = (): Promise<void> =>
     action.run(async () => {
-      await ask<Status>("POST", "party/join", { code: code.trim(), ...(name.trim() && { name: name.trim() }) });
+      await ask<Status>("POST", "party/join", {
+        code: code.trim(),
+        ...(name.trim() && { name: name.trim() }),
+      });
       setInvite(null);
     });
   return (
@@ -68,8 +89,22 @@ function Join() {
     >
       <h2>Join one</h2>
       <p>By the code or the link that a friend gave you.</p>
-      <Field label="Code or link" value={code} onInput={setCode} max={255} placeholder="KQ7M-3ZT9-HX2F" mono required />
-      <Field label="Your name in it" value={name} onInput={setName} max={NAME_MAX} placeholder="as in the settings" />
+      <Field
+        label="Code or link"
+        value={code}
+        onInput={setCode}
+        max={255}
+        placeholder="KQ7M-3ZT9-HX2F"
+        mono
+        required
+      />
+      <Field
+        label="Your name in it"
+        value={name}
+        onInput={setName}
+        max={NAME_MAX}
+        placeholder="as in the settings"
+      />
       <Failure of={action.failure} />
       <Button kind="main" submit busy={action.busy}>
         {action.busy ? "Looking for it" : "Join"}
@@ -90,7 +125,10 @@ export function PartyDoor() {
           <br />
           one LAN.
         </h1>
-        <p>Your machines see each other as if they stood in one room, wherever they are, and nobody else sees what goes between them.</p>
+        <p>
+          Your machines see each other as if they stood in one room, wherever they are, and nobody
+          else sees what goes between them.
+        </p>
         {problem && (
           <div class="failure" role="alert">
             <p class="what">{problem.text}</p>

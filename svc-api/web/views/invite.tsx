@@ -30,14 +30,15 @@ function Code({ invite }: { invite: Invite }) {
       <div class="words">
         <p class="big">{invite.code}</p>
         <p class="hint">
-          Good until <time dateTime={invite.expires_at} title={invite.expires_at}>{moment(invite.expires_at)}</time>. A friend types it into the page, or{" "}
-          <code>lanrage join {invite.code}</code>
+          Good until{" "}
+          <time dateTime={invite.expires_at} title={invite.expires_at}>
+            {moment(invite.expires_at)}
+          </time>
+          . A friend types it into the page, or <code>lanrage join {invite.code}</code>
         </p>
         <div class="row">
           <Copy text={invite.code}>Copy code</Copy>
-          {invite.link && (
-            <Copy text={invite.link}>Copy link</Copy>
-          )}
+          {invite.link && <Copy text={invite.link}>Copy link</Copy>}
           <Button kind="quiet" busy={action.busy} onPress={() => void revoke()}>
             Make it useless
           </Button>
@@ -61,7 +62,11 @@ export function InvitePanel() {
   return (
     <section class="invite" aria-label="Invite friends">
       <h2>Invite</h2>
-      {invite ? <Code invite={invite} /> : <p class="hint">Friends come in by a code. Make one, and read it out.</p>}
+      {invite ? (
+        <Code invite={invite} />
+      ) : (
+        <p class="hint">Friends come in by a code. Make one, and read it out.</p>
+      )}
       <div class="row make">
         <Choice label="Good for" value={ttl} choices={LIVES} onChange={setTtl} />
         <Switch label="For one friend only" on={once} onChange={setOnce} />

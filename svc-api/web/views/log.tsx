@@ -27,7 +27,10 @@ export function LogView() {
   const [service, setService] = useState("");
   const [filter, setFilter] = useState("");
   const [follow, setFollow] = useState(true);
-  const { data, failure, reload } = useFetched<Logs>(`logs${service && `/${service}`}?lines=${LINES}`, follow ? FOLLOW_MS : 0);
+  const { data, failure, reload } = useFetched<Logs>(
+    `logs${service && `/${service}`}?lines=${LINES}`,
+    follow ? FOLLOW_MS : 0,
+  );
   const box = useRef<HTMLDivElement>(null);
   const wanted = filter.trim().toLowerCase();
   const lines = (data?.lines ?? []).filter((line) => line.toLowerCase().includes(wanted));
@@ -41,15 +44,37 @@ export function LogView() {
         <p class="tally">{data && `the last ${lines.length} lines`}</p>
       </div>
       <div class="filters">
-        <Choice label="Service" hiddenLabel value={service} choices={SERVICES} onChange={setService} />
-        <Field label="Only lines with" hiddenLabel type="search" placeholder="Only lines with…" value={filter} onInput={setFilter} />
+        <Choice
+          label="Service"
+          hiddenLabel
+          value={service}
+          choices={SERVICES}
+          onChange={setService}
+        />
+        <Field
+          label="Only lines with"
+          hiddenLabel
+          type="search"
+          placeholder="Only lines with…"
+          value={filter}
+          onInput={setFilter}
+        />
         <Switch label="Follow" on={follow} onChange={setFollow} />
       </div>
       <Failure of={failure} retry={reload} />
       {!data && !failure && <Waiting what="Reading the logs" />}
-      {data && lines.length === 0 && <Empty title={wanted ? "No line has that" : "Nothing was logged yet"} />}
+      {data && lines.length === 0 && (
+        <Empty title={wanted ? "No line has that" : "Nothing was logged yet"} />
+      )}
       {lines.length > 0 && (
-        <div ref={box} class="log" tabIndex={0} role="log" aria-label="Lines of the log" aria-live="off">
+        <div
+          ref={box}
+          class="log"
+          tabIndex={0}
+          role="log"
+          aria-label="Lines of the log"
+          aria-live="off"
+        >
           {lines.map((line, i) => (
             <div key={i} class={toneOf(line)}>
               {line}

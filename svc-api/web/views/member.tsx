@@ -98,11 +98,14 @@ export function Member({ id, host, open, onOpen }: MemberProps) {
         </b>
         {peer.host && <span class="tag">host</span>}
         <span class="path cut" title={pathWords(peer)}>
-          {peer.state === "connecting" && peer.path === "none" && peer.online ? "connecting" : pathWords(peer)}
+          {peer.state === "connecting" && peer.path === "none" && peer.online
+            ? "connecting"
+            : pathWords(peer)}
         </span>
         {peer.virtual_ip && (
           <span class="address">
-            {peer.virtual_ip} <Copy text={peer.virtual_ip} what={`the address of ${nameOf(peer)}`} />
+            {peer.virtual_ip}{" "}
+            <Copy text={peer.virtual_ip} what={`the address of ${nameOf(peer)}`} />
           </span>
         )}
       </div>
@@ -125,10 +128,20 @@ export function Member({ id, host, open, onOpen }: MemberProps) {
         <span class="pong measure" role="status">
           {pong && !action.busy && ms(pong.rtt_ms)}
         </span>
-        <Button kind="quiet" busy={action.busy} onPress={() => void ping()} label={`Ping ${nameOf(peer)}`}>
+        <Button
+          kind="quiet"
+          busy={action.busy}
+          onPress={() => void ping()}
+          label={`Ping ${nameOf(peer)}`}
+        >
           Ping
         </Button>
-        <Button kind="quiet" expanded={open} onPress={() => onOpen(!open)} label={`Why: how ${nameOf(peer)} is reached`}>
+        <Button
+          kind="quiet"
+          expanded={open}
+          onPress={() => onOpen(!open)}
+          label={`Why: how ${nameOf(peer)} is reached`}
+        >
           Why
         </Button>
         {host && (

@@ -8,7 +8,15 @@ import { Choice } from "../field";
 import { fixed, mib, ms, nameOf, percent, quality, rate } from "../format";
 import { Empty, Failure, Waiting } from "../notice";
 import { useStore } from "../store";
-import type { Bucket, LanCounters, PeerMetrics, PeerQuality, Quality, System, SystemBucket } from "../types";
+import type {
+  Bucket,
+  LanCounters,
+  PeerMetrics,
+  PeerQuality,
+  Quality,
+  System,
+  SystemBucket,
+} from "../types";
 import { Sessions } from "./sessions";
 
 const RANGES = [
@@ -28,7 +36,15 @@ function Term({ name, value }: { name: string; value: number | null }) {
   return (
     <div class="term">
       <span>{name}</span>
-      <meter min={0} max={100} low={40} high={80} optimum={100} value={value ?? 0} aria-label={name} />
+      <meter
+        min={0}
+        max={100}
+        low={40}
+        high={80}
+        optimum={100}
+        value={value ?? 0}
+        aria-label={name}
+      />
       <b>{value ?? "-"}</b>
     </div>
   );
@@ -124,7 +140,8 @@ function Machine({ system, lan }: { system: System | null; lan: LanCounters | nu
         <div>
           <dt>to everybody</dt>
           <dd>
-            {lan.sent ?? 0} packets sent, {lan.received ?? 0} received, {(lan.capped ?? 0) + (lan.capped_received ?? 0)} beyond the limits
+            {lan.sent ?? 0} packets sent, {lan.received ?? 0} received,{" "}
+            {(lan.capped ?? 0) + (lan.capped_received ?? 0)} beyond the limits
           </dd>
         </div>
       )}
@@ -133,16 +150,32 @@ function Machine({ system, lan }: { system: System | null; lan: LanCounters | nu
 }
 
 /* uPlot joins neighbours, so where buckets are further apart than they are long, a gap goes in. */
-function withGaps<T extends { at: number | null; seconds: number }>(buckets: T[]): (T | { at: number })[] {
+function withGaps<T extends { at: number | null; seconds: number }>(
+  buckets: T[],
+): (T | { at: number })[] {
   return buckets.flatMap((bucket, i) => {
     const before = buckets[i - 1];
-    if (before?.at == null || bucket.at === null || bucket.at - before.at <= 2 * Math.max(before.seconds, 1)) return [bucket];
+    if (
+      before?.at == null ||
+      bucket.at === null ||
+      bucket.at - before.at <= 2 * Math.max(before.seconds, 1)
+    )
+      return [bucket];
     return [{ at: before.at + before.seconds }, bucket];
   });
 }
 
-function lineOf<T extends object>(rows: (T | { at: number })[], key: keyof T, label: string, tone: Line["tone"]): Line {
-  return { label, tone, values: rows.map((row) => (key in row ? (((row as T)[key] as number | null) ?? null) : null)) };
+function lineOf<T extends object>(
+  rows: (T | { at: number })[],
+  key: keyof T,
+  label: string,
+  tone: Line["tone"],
+): Line {
+  return {
+    label,
+    tone,
+    values: rows.map((row) => (key in row ? (((row as T)[key] as number | null) ?? null) : null)),
+  };
 }
 
 function timesOf(rows: { at: number | null }[]): number[] {
@@ -167,29 +200,75 @@ function PeerCharts({ id, seconds }: { id: string; seconds: number }) {
     return {
       range: { from: to - seconds, to },
       times: timesOf(rows),
-      rtt: [lineOf<Bucket>(rows, "rtt_ms", "ping", "accent"), lineOf<Bucket>(rows, "jitter_ms", "jitter", "warm")],
+      rtt: [
+        lineOf<Bucket>(rows, "rtt_ms", "ping", "accent"),
+        lineOf<Bucket>(rows, "jitter_ms", "jitter", "warm"),
+      ],
       loss: [lineOf<Bucket>(rows, "loss_pct", "loss", "bad")],
-      traffic: [lineOf<Bucket>(rows, "rx_bytes_per_s", "in", "accent"), lineOf<Bucket>(rows, "tx_bytes_per_s", "out", "warm")],
+      traffic: [
+        lineOf<Bucket>(rows, "rx_bytes_per_s", "in", "accent"),
+        lineOf<Bucket>(rows, "tx_bytes_per_s", "out", "warm"),
+      ],
       quality: [lineOf<Bucket>(rows, "quality", "quality", "accent")],
     };
   }, [data]);
-  if (!data) return failure ? <Failure of={failure} retry={reload} /> : <Waiting what="Reading the history" />;
-  if (data.length === 0) return <Empty title="Nothing was measured in this time">It begins a second after the tunnel to this member is up.</Empty>;
+  if (!data)
+    return failure ? (
+      <Failure of={failure} retry={reload} />
+    ) : (
+      <Waiting what="Reading the history" />
+    );
+  if (data.length === 0)
+    return (
+      <Empty title="Nothing was measured in this time">
+        It begins a second after the tunnel to this member is up.
+      </Empty>
+    );
   const { range, times } = lines;
   return (
     <div class="charts">
       <Failure of={failure} />
-      <Chart title="Ping and jitter" least={20} times={times} lines={lines.rtt} format={named.ms} range={range} />
-      <Chart title="Loss" least={5} times={times} lines={lines.loss} format={named.percent} range={range} />
-      <Chart title="Traffic with this member" least={2000} times={times} lines={lines.traffic} format={named.rate} range={range} />
-      <Chart title="Quality" least={100} times={times} lines={lines.quality} format={named.score} range={range} />
+      <Chart
+        title="Ping and jitter"
+        least={20}
+        times={times}
+        lines={lines.rtt}
+        format={named.ms}
+        range={range}
+      />
+      <Chart
+        title="Loss"
+        least={5}
+        times={times}
+        lines={lines.loss}
+        format={named.percent}
+        range={range}
+      />
+      <Chart
+        title="Traffic with this member"
+        least={2000}
+        times={times}
+        lines={lines.traffic}
+        format={named.rate}
+        range={range}
+      />
+      <Chart
+        title="Quality"
+        least={100}
+        times={times}
+        lines={lines.quality}
+        format={named.score}
+        range={range}
+      />
     </div>
   );
 }
 
 function used(bucket: SystemBucket): number | null {
   if (!bucket.memory_total_bytes || bucket.memory_available_bytes === null) return null;
-  return (100 * (bucket.memory_total_bytes - bucket.memory_available_bytes)) / bucket.memory_total_bytes;
+  return (
+    (100 * (bucket.memory_total_bytes - bucket.memory_available_bytes)) / bucket.memory_total_bytes
+  );
 }
 
 function SystemCharts({ seconds }: { seconds: number }) {
@@ -204,16 +283,41 @@ function SystemCharts({ seconds }: { seconds: number }) {
     return {
       range: { from: to - seconds, to },
       times: timesOf(rows),
-      load: [lineOf<Row>(rows, "cpu_pct", "processor", "accent"), lineOf<Row>(rows, "used", "memory used", "warm")],
-      traffic: [lineOf<Row>(rows, "rx_bytes_per_s", "in", "accent"), lineOf<Row>(rows, "tx_bytes_per_s", "out", "warm")],
+      load: [
+        lineOf<Row>(rows, "cpu_pct", "processor", "accent"),
+        lineOf<Row>(rows, "used", "memory used", "warm"),
+      ],
+      traffic: [
+        lineOf<Row>(rows, "rx_bytes_per_s", "in", "accent"),
+        lineOf<Row>(rows, "tx_bytes_per_s", "out", "warm"),
+      ],
     };
   }, [data]);
-  if (!data) return failure ? <Failure of={failure} retry={reload} /> : <Waiting what="Reading the history" />;
+  if (!data)
+    return failure ? (
+      <Failure of={failure} retry={reload} />
+    ) : (
+      <Waiting what="Reading the history" />
+    );
   return (
     <div class="charts">
       <Failure of={failure} />
-      <Chart title="Processor and memory" least={100} times={lines.times} lines={lines.load} format={named.percent} range={lines.range} />
-      <Chart title="All traffic of this machine" least={2000} times={lines.times} lines={lines.traffic} format={named.rate} range={lines.range} />
+      <Chart
+        title="Processor and memory"
+        least={100}
+        times={lines.times}
+        lines={lines.load}
+        format={named.percent}
+        range={lines.range}
+      />
+      <Chart
+        title="All traffic of this machine"
+        least={2000}
+        times={lines.times}
+        lines={lines.traffic}
+        format={named.rate}
+        range={lines.range}
+      />
     </div>
   );
 }
@@ -238,17 +342,34 @@ export function MetricsView() {
         {here.length > 0 ? (
           <Ways metrics={here} terms={scores?.peers ?? []} />
         ) : (
-          <Empty title="No ways to measure">They are measured as soon as somebody else is in the party.</Empty>
+          <Empty title="No ways to measure">
+            They are measured as soon as somebody else is in the party.
+          </Empty>
         )}
       </section>
       <div class="bar">
         <h2>Over time</h2>
         {peers.length > 0 && chosen && (
-          <Choice label="Member" hiddenLabel value={chosen.key} onChange={setPicked} choices={peers.map((peer) => [peer.key, nameOf(peer) + (peer.state === "gone" ? " (left)" : "")] as const)} />
+          <Choice
+            label="Member"
+            hiddenLabel
+            value={chosen.key}
+            onChange={setPicked}
+            choices={peers.map(
+              (peer) =>
+                [peer.key, nameOf(peer) + (peer.state === "gone" ? " (left)" : "")] as const,
+            )}
+          />
         )}
         <Choice label="Time" hiddenLabel value={seconds} choices={RANGES} onChange={setSeconds} />
       </div>
-      {chosen && <PeerCharts key={`${chosen.key}${seconds}`} id={chosen.id ?? chosen.key} seconds={Number(seconds)} />}
+      {chosen && (
+        <PeerCharts
+          key={`${chosen.key}${seconds}`}
+          id={chosen.id ?? chosen.key}
+          seconds={Number(seconds)}
+        />
+      )}
       <div class="bar">
         <h2>This machine</h2>
       </div>

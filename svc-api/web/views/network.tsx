@@ -18,7 +18,15 @@ const behaviours: Record<string, string> = {
   blocked: "nothing comes through",
 };
 
-function Behaviour({ title, value, means }: { title: string; value: string | null; means: boolean }) {
+function Behaviour({
+  title,
+  value,
+  means,
+}: {
+  title: string;
+  value: string | null;
+  means: boolean;
+}) {
   return (
     <div>
       <dt>{title}</dt>
@@ -34,7 +42,8 @@ function Behaviour({ title, value, means }: { title: string; value: string | nul
 const pictures = {
   machine: "M10 12h28v19H10zM6 36h36M20 31v5m8-5v5",
   router: "M8 24h32v12H8zM15 30h.01M21 30h.01M33 24V10m-5 4a7 7 0 0 1 10 0",
-  internet: "M24 40a16 16 0 1 0 0-32 16 16 0 0 0 0 32zM8 24h32M24 8c6 6 6 26 0 32M24 8c-6 6-6 26 0 32",
+  internet:
+    "M24 40a16 16 0 1 0 0-32 16 16 0 0 0 0 32zM8 24h32M24 8c6 6 6 26 0 32M24 8c-6 6-6 26 0 32",
   relays: "m24 8 7 7-7 7-7-7zM12 26l7 7-7 7-7-7zm24 0 7 7-7 7-7-7zM20 19l-5 10m13-10 5 10",
 };
 
@@ -76,7 +85,14 @@ function Reached({ list, what }: { list: Asked[]; what: string }) {
 }
 
 function Picture({ check, address }: { check: Netcheck; address: string[] }) {
-  const open = check.udp === false || check.mapping === "blocked" ? "bad" : check.mapping === null ? "soft" : check.mapping.startsWith("address") ? "fair" : "good";
+  const open =
+    check.udp === false || check.mapping === "blocked"
+      ? "bad"
+      : check.mapping === null
+        ? "soft"
+        : check.mapping.startsWith("address")
+          ? "fair"
+          : "good";
   const asked = check.servers.length + check.relays.length;
   return (
     <ol class="chain" aria-label="The way out of this machine">
@@ -84,7 +100,9 @@ function Picture({ check, address }: { check: Netcheck; address: string[] }) {
         <dl>
           <div>
             <dt>own addresses</dt>
-            <dd class="address">{address.length ? address.map((one) => <span key={one}>{one}</span>) : "-"}</dd>
+            <dd class="address">
+              {address.length ? address.map((one) => <span key={one}>{one}</span>) : "-"}
+            </dd>
           </div>
           <div>
             <dt>IPv4, IPv6</dt>
@@ -94,11 +112,19 @@ function Picture({ check, address }: { check: Netcheck; address: string[] }) {
           </div>
           <div>
             <dt>firewall</dt>
-            <dd>{check.firewall.length === 0 ? "no sign of one" : check.firewall.map((sign) => <span key={sign.sign}>{sign.text}</span>)}</dd>
+            <dd>
+              {check.firewall.length === 0
+                ? "no sign of one"
+                : check.firewall.map((sign) => <span key={sign.sign}>{sign.text}</span>)}
+            </dd>
           </div>
         </dl>
       </Hop>
-      <Hop title={check.mapping === "none" ? "No router in the way" : "My router"} picture="router" tone={open}>
+      <Hop
+        title={check.mapping === "none" ? "No router in the way" : "My router"}
+        picture="router"
+        tone={open}
+      >
         <dl>
           <Behaviour title="mapping" value={check.mapping} means />
           <Behaviour title="filtering" value={check.filtering} means={false} />
@@ -108,11 +134,19 @@ function Picture({ check, address }: { check: Netcheck; address: string[] }) {
           </div>
         </dl>
       </Hop>
-      <Hop title="The internet" picture="internet" tone={check.udp === false ? "bad" : check.udp ? "good" : "soft"}>
+      <Hop
+        title="The internet"
+        picture="internet"
+        tone={check.udp === false ? "bad" : check.udp ? "good" : "soft"}
+      >
         <dl>
           <div>
             <dt>seen as</dt>
-            <dd class="address">{check.public.length ? check.public.map((one) => <span key={one}>{one}</span>) : "unknown"}</dd>
+            <dd class="address">
+              {check.public.length
+                ? check.public.map((one) => <span key={one}>{one}</span>)
+                : "unknown"}
+            </dd>
           </div>
           <div>
             <dt>UDP</dt>
@@ -144,14 +178,16 @@ function Now({ network }: { network: Network }) {
       <div>
         <dt>server</dt>
         <dd>
-          <span class="cut">{network.server.url ?? "none set"}</span> {network.server.state && <span class="soft">{network.server.state}</span>}
+          <span class="cut">{network.server.url ?? "none set"}</span>{" "}
+          {network.server.state && <span class="soft">{network.server.state}</span>}
           {network.server.reason && <small>{network.server.reason}</small>}
         </dd>
       </div>
       <div>
         <dt>interface</dt>
         <dd>
-          {network.interface?.name ?? "-"} <span class="soft">{network.interface?.state ?? ""}</span>
+          {network.interface?.name ?? "-"}{" "}
+          <span class="soft">{network.interface?.state ?? ""}</span>
           {network.interface?.reason && <small>{network.interface.reason}</small>}
         </dd>
       </div>
@@ -178,7 +214,12 @@ function LanTest() {
   const action = useAction();
   return (
     <div class="lantest">
-      <Button busy={action.busy} onPress={() => void action.run(async () => setFound(await ask<LanCheck>("GET", "lan/check")))}>
+      <Button
+        busy={action.busy}
+        onPress={() =>
+          void action.run(async () => setFound(await ask<LanCheck>("GET", "lan/check")))
+        }
+      >
         {action.busy ? "Asking everybody" : "Try a game's search"}
       </Button>
       {found && (
@@ -205,12 +246,16 @@ export function NetworkView() {
       setAt(new Date().toISOString());
     });
   useEffect(() => void run(), []);
-  const own = (network?.candidates ?? []).filter((one) => one.kind === "own").map((one) => one.endpoint ?? "");
+  const own = (network?.candidates ?? [])
+    .filter((one) => one.kind === "own")
+    .map((one) => one.endpoint ?? "");
   return (
     <>
       <div class="title">
         <h1>Network</h1>
-        <p class="tally">{action.busy ? "Measuring: up to three seconds" : at && `measured at ${moment(at)}`}</p>
+        <p class="tally">
+          {action.busy ? "Measuring: up to three seconds" : at && `measured at ${moment(at)}`}
+        </p>
         <Button kind="main" busy={action.busy} onPress={() => void run()}>
           {action.busy ? "Measuring" : "Measure again"}
         </Button>
@@ -222,7 +267,15 @@ export function NetworkView() {
         </div>
       )}
       <Failure of={action.failure} retry={() => void run()} />
-      {check ? <Picture check={check} address={own} /> : action.busy && <p class="waiting" role="status"><span class="spinner" aria-hidden="true" /> Asking servers and relays what they see…</p>}
+      {check ? (
+        <Picture check={check} address={own} />
+      ) : (
+        action.busy && (
+          <p class="waiting" role="status">
+            <span class="spinner" aria-hidden="true" /> Asking servers and relays what they see…
+          </p>
+        )
+      )}
       <div class="bar">
         <h2>In use now</h2>
         <LanTest />

@@ -22,7 +22,11 @@ function Leave({ host, onClose }: { host: boolean; onClose: () => void }) {
     });
   return (
     <Dialog title="Leave the party?" onClose={onClose}>
-      <p>{host ? "You are its host: nobody can be let in any more." : "To come back you need a code."}</p>
+      <p>
+        {host
+          ? "You are its host: nobody can be let in any more."
+          : "To come back you need a code."}
+      </p>
       <Failure of={action.failure} />
       <div class="row end">
         <Button onPress={onClose}>Stay</Button>
@@ -42,7 +46,11 @@ function Connection({ network }: { network: Network | null }) {
       <div class="failure">
         <p class="what">You are disconnected from the party.</p>
         <Failure of={action.failure} />
-        <Button kind="main" busy={action.busy} onPress={() => void action.run(async () => void (await ask("POST", "up")))}>
+        <Button
+          kind="main"
+          busy={action.busy}
+          onPress={() => void action.run(async () => void (await ask("POST", "up")))}
+        >
           Connect
         </Button>
       </div>
@@ -60,18 +68,35 @@ function tally(peers: Peer[]): string {
   const direct = number((peer) => peer.path === "direct");
   const relayed = number((peer) => peer.path === "relay");
   const rest = peers.length - direct - relayed;
-  return [direct && `${direct} direct`, relayed && `${relayed} by relay`, rest && `${rest} not reached`].filter(Boolean).join(" · ");
+  return [
+    direct && `${direct} direct`,
+    relayed && `${relayed} by relay`,
+    rest && `${rest} not reached`,
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 function byName(a: Peer, b: Peer): number {
-  return (a.name ?? a.id).localeCompare(b.name ?? b.id, undefined, { numeric: true }) || a.id.localeCompare(b.id);
+  return (
+    (a.name ?? a.id).localeCompare(b.name ?? b.id, undefined, { numeric: true }) ||
+    a.id.localeCompare(b.id)
+  );
+}
+
+/* Names are not unique; but where another member is the host, this machine is not. */
+function isHost(status: Status, peers: Peer[]): boolean {
+  return (
+    status.party !== null &&
+    status.party.host === status.self.name &&
+    !peers.some((peer) => peer.host)
+  );
 }
 
 function Title({ status, peers }: { status: Status; peers: Peer[] }) {
   const [leaving, setLeaving] = useState(false);
   const party = status.party;
-  const self = status.self;
-  const host = party !== null && party.host === self.name;
+  const host = isHost(status, peers);
   if (!party) return null;
   return (
     <div class="title">
@@ -98,26 +123,43 @@ export function PartyView() {
   const network = useStore((store) => store.state?.network ?? null);
   const all = useStore((store) => store.state?.peers ?? null);
   const [open, setOpen] = useState<string | null>(null);
-  if (!status) return <Empty title="Not known at the moment">The control service does not answer; it is started again by itself.</Empty>;
+  if (!status)
+    return (
+      <Empty title="Not known at the moment">
+        The control service does not answer; it is started again by itself.
+      </Empty>
+    );
   if (!status.party) return <PartyDoor />;
   const peers = Object.values(all ?? {}).sort(byName);
-  const host = !peers.some((peer) => peer.host);
+  const host = isHost(status, peers);
   return (
     <>
       <section class="hero">
         <Title status={status} peers={peers} />
         <Connection network={network} />
-        {peers.length > 0 && <Mesh self={status.self.name ?? "you"} peers={peers} onPick={setOpen} />}
+        {peers.length > 0 && (
+          <Mesh self={status.self.name ?? "you"} peers={peers} onPick={setOpen} />
+        )}
       </section>
       <div class={peers.length === 0 ? "below alone" : "below"}>
         <section class="members" aria-label="Members">
           <h2>Members</h2>
           {peers.length === 0 ? (
-            <Empty title="Nobody else is here yet">{host ? "Make a code and read it out to a friend." : "The host can make a code for more friends."}</Empty>
+            <Empty title="Nobody else is here yet">
+              {host
+                ? "Make a code and read it out to a friend."
+                : "The host can make a code for more friends."}
+            </Empty>
           ) : (
             <ul>
               {peers.map((peer) => (
-                <Member key={peer.id} id={peer.id} host={host} open={open === peer.id} onOpen={(now) => setOpen(now ? peer.id : null)} />
+                <Member
+                  key={peer.id}
+                  id={peer.id}
+                  host={host}
+                  open={open === peer.id}
+                  onOpen={(now) => setOpen(now ? peer.id : null)}
+                />
               ))}
             </ul>
           )}

@@ -22,7 +22,15 @@ interface Filters {
   hidePassword: boolean;
 }
 
-const NONE: Filters = { search: "", game: "", sort: "name", favourites: false, hideFull: false, hideEmpty: false, hidePassword: false };
+const NONE: Filters = {
+  search: "",
+  game: "",
+  sort: "name",
+  favourites: false,
+  hideFull: false,
+  hideEmpty: false,
+  hidePassword: false,
+};
 
 const SORTS = [
   ["name", "Name"],
@@ -32,7 +40,8 @@ const SORTS = [
 ] as const;
 
 function matches(server: Server, filters: Filters): boolean {
-  const words = `${server.name} ${server.game} ${server.map ?? ""} ${server.host.name ?? ""}`.toLowerCase();
+  const words =
+    `${server.name} ${server.game} ${server.map ?? ""} ${server.host.name ?? ""}`.toLowerCase();
   if (!words.includes(filters.search.trim().toLowerCase())) return false;
   if (filters.game && server.game !== filters.game) return false;
   if (filters.favourites && !server.favourite) return false;
@@ -43,26 +52,75 @@ function matches(server: Server, filters: Filters): boolean {
 
 /* What is unknown comes last, as in the API. */
 function order(sort: Sort): (a: Server, b: Server) => number {
-  const tie = (a: Server, b: Server): number => a.name.localeCompare(b.name) || a.id.localeCompare(b.id);
+  const tie = (a: Server, b: Server): number =>
+    a.name.localeCompare(b.name) || a.id.localeCompare(b.id);
   if (sort === "players") return (a, b) => (b.players ?? -1) - (a.players ?? -1) || tie(a, b);
-  if (sort === "latency") return (a, b) => (a.latency_ema_ms ?? Infinity) - (b.latency_ema_ms ?? Infinity) || tie(a, b) || 0;
+  if (sort === "latency")
+    return (a, b) =>
+      (a.latency_ema_ms ?? Infinity) - (b.latency_ema_ms ?? Infinity) || tie(a, b) || 0;
   if (sort === "game") return (a, b) => a.game.localeCompare(b.game) || tie(a, b);
   return tie;
 }
 
-function Filter({ filters, games, onChange }: { filters: Filters; games: string[]; onChange: (filters: Filters) => void }) {
+function Filter({
+  filters,
+  games,
+  onChange,
+}: {
+  filters: Filters;
+  games: string[];
+  onChange: (filters: Filters) => void;
+}) {
   const change = (some: Partial<Filters>): void => onChange({ ...filters, ...some });
-  const every = [["", "All games"], ...games.map((game) => [game, game] as const)] as [string, string][];
+  const every = [["", "All games"], ...games.map((game) => [game, game] as const)] as [
+    string,
+    string,
+  ][];
   return (
     <div class="filters" role="search">
-      <Field label="Search" hiddenLabel type="search" placeholder="Name, game, map, host" value={filters.search} onInput={(search) => change({ search })} />
-      <Choice label="Game" hiddenLabel value={filters.game} choices={every} onChange={(game) => change({ game })} />
-      <Choice label="Order" hiddenLabel value={filters.sort} choices={SORTS} onChange={(sort) => change({ sort: sort as Sort })} />
+      <Field
+        label="Search"
+        hiddenLabel
+        type="search"
+        placeholder="Name, game, map, host"
+        value={filters.search}
+        onInput={(search) => change({ search })}
+      />
+      <Choice
+        label="Game"
+        hiddenLabel
+        value={filters.game}
+        choices={every}
+        onChange={(game) => change({ game })}
+      />
+      <Choice
+        label="Order"
+        hiddenLabel
+        value={filters.sort}
+        choices={SORTS}
+        onChange={(sort) => change({ sort: sort as Sort })}
+      />
       <div class="row">
-        <Switch label="Favourites" on={filters.favourites} onChange={(favourites) => change({ favourites })} />
-        <Switch label="Not full" on={filters.hideFull} onChange={(hideFull) => change({ hideFull })} />
-        <Switch label="Not empty" on={filters.hideEmpty} onChange={(hideEmpty) => change({ hideEmpty })} />
-        <Switch label="No password" on={filters.hidePassword} onChange={(hidePassword) => change({ hidePassword })} />
+        <Switch
+          label="Favourites"
+          on={filters.favourites}
+          onChange={(favourites) => change({ favourites })}
+        />
+        <Switch
+          label="Not full"
+          on={filters.hideFull}
+          onChange={(hideFull) => change({ hideFull })}
+        />
+        <Switch
+          label="Not empty"
+          on={filters.hideEmpty}
+          onChange={(hideEmpty) => change({ hideEmpty })}
+        />
+        <Switch
+          label="No password"
+          on={filters.hidePassword}
+          onChange={(hidePassword) => change({ hidePassword })}
+        />
       </div>
     </div>
   );
@@ -71,12 +129,16 @@ function Filter({ filters, games, onChange }: { filters: Filters; games: string[
 function Join({ server }: { server: Server }) {
   const [told, setTold] = useState<JoinServer | null>(null);
   const action = useAction();
-  const join = (): Promise<void> => action.run(async () => setTold(await ask<JoinServer>("POST", `servers/${part(server.id)}/join`)));
+  const join = (): Promise<void> =>
+    action.run(async () =>
+      setTold(await ask<JoinServer>("POST", `servers/${part(server.id)}/join`)),
+    );
   return (
     <>
       {told?.address ? (
         <span class="joinat" role="status">
-          <code>{told.address}</code> <Copy text={told.address} what={`the address of ${server.name}`} />
+          <code>{told.address}</code>{" "}
+          <Copy text={told.address} what={`the address of ${server.name}`} />
           {told.password && <small>asks for a password</small>}
         </span>
       ) : (
@@ -94,17 +156,31 @@ function Acts({ server }: { server: Server }) {
   const ping = (): Promise<void> =>
     action.run(async () => {
       const answer = await ask<Latency>("POST", `servers/${part(server.id)}/latency`);
-      toast(answer.answers > 0 ? "good" : "bad", `${server.name}: ${answer.answers > 0 ? `${wholeMs(answer.latency_ms)} ms` : "no answer"}, ${answer.answers} of ${answer.sent} answered`);
+      toast(
+        answer.answers > 0 ? "good" : "bad",
+        `${server.name}: ${answer.answers > 0 ? `${wholeMs(answer.latency_ms)} ms` : "no answer"}, ${answer.answers} of ${answer.sent} answered`,
+      );
     });
-  const remove = (): Promise<void> => action.run(async () => void (await ask("DELETE", `servers/${part(server.id)}`)));
+  const remove = (): Promise<void> =>
+    action.run(async () => void (await ask("DELETE", `servers/${part(server.id)}`)));
   return (
     <div class="row acts">
       {server.own ? (
-        <Button kind="quiet" busy={action.busy} onPress={() => void remove()} label={`Remove ${server.name}`}>
+        <Button
+          kind="quiet"
+          busy={action.busy}
+          onPress={() => void remove()}
+          label={`Remove ${server.name}`}
+        >
           Remove
         </Button>
       ) : (
-        <Button kind="quiet" busy={action.busy} onPress={() => void ping()} label={`Ping ${server.name}`}>
+        <Button
+          kind="quiet"
+          busy={action.busy}
+          onPress={() => void ping()}
+          label={`Ping ${server.name}`}
+        >
           Ping
         </Button>
       )}
@@ -117,9 +193,21 @@ function Acts({ server }: { server: Server }) {
 function Star({ server }: { server: Server }) {
   const action = useAction();
   const turn = (): Promise<void> =>
-    action.run(async () => void (await ask(server.favourite ? "DELETE" : "PUT", `servers/${part(server.id)}/favourite`)));
+    action.run(
+      async () =>
+        void (await ask(
+          server.favourite ? "DELETE" : "PUT",
+          `servers/${part(server.id)}/favourite`,
+        )),
+    );
   return (
-    <button type="button" class="star" aria-pressed={server.favourite} aria-label={`Favourite: ${server.name}`} onClick={() => void turn()}>
+    <button
+      type="button"
+      class="star"
+      aria-pressed={server.favourite}
+      aria-label={`Favourite: ${server.name}`}
+      onClick={() => void turn()}
+    >
       <svg viewBox="0 0 24 24" aria-hidden="true">
         <path d="m12 4 2.4 5.2 5.6.7-4.1 3.9 1.1 5.6-5-2.8-5 2.8 1.1-5.6L4 9.9l5.6-.7z" />
       </svg>
@@ -220,16 +308,27 @@ export function ServersView() {
     <>
       <div class="title">
         <h1>Servers</h1>
-        <p class="tally">{every.length === shown.length ? `${every.length} in the party` : `${shown.length} of ${every.length}`}</p>
+        <p class="tally">
+          {every.length === shown.length
+            ? `${every.length} in the party`
+            : `${shown.length} of ${every.length}`}
+        </p>
         <Button kind="main" expanded={registering} onPress={() => setRegistering(!registering)}>
           Register one
         </Button>
       </div>
       {registering && <Register onDone={() => setRegistering(false)} />}
       {every.length > 0 && <Filter filters={filters} games={games} onChange={setFilters} />}
-      {!all && <Empty title="Not known at the moment">The browser service does not answer; it is started again by itself.</Empty>}
+      {!all && (
+        <Empty title="Not known at the moment">
+          The browser service does not answer; it is started again by itself.
+        </Empty>
+      )}
       {all && every.length === 0 && !registering && (
-        <Empty title="No game servers yet">Start a game's server on this machine and register it, and every member sees it here. Games that search the LAN find each other without.</Empty>
+        <Empty title="No game servers yet">
+          Start a game's server on this machine and register it, and every member sees it here.
+          Games that search the LAN find each other without.
+        </Empty>
       )}
       {every.length > 0 && shown.length === 0 && (
         <Empty title="None of them matches">

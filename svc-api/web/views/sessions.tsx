@@ -12,7 +12,8 @@ const SHOWN = 20;
 
 function Detail({ id }: { id: number }) {
   const { data, failure, reload } = useFetched<GameSessionDetail>(`metrics/sessions/${id}`, 5000);
-  if (!data) return failure ? <Failure of={failure} retry={reload} /> : <Waiting what="Adding it up" />;
+  if (!data)
+    return failure ? <Failure of={failure} retry={reload} /> : <Waiting what="Adding it up" />;
   if (data.peers.length === 0) return <p class="hint">Nobody else was there to be measured.</p>;
   return (
     <table class="plain">
@@ -67,14 +68,25 @@ function Session({ session, onEnded }: { session: GameSession; onEnded: () => vo
           </span>
         )}
         <span class="soft">{moment(session.started_at)}</span>
-        <span class={running ? "running" : "soft"}>{running ? `running for ${duration(session.duration_s)}` : duration(session.duration_s)}</span>
+        <span class={running ? "running" : "soft"}>
+          {running ? `running for ${duration(session.duration_s)}` : duration(session.duration_s)}
+        </span>
         <span class="row acts">
           {running && (
-            <Button busy={action.busy} onPress={() => void end()} label={`End the session of ${session.game}`}>
+            <Button
+              busy={action.busy}
+              onPress={() => void end()}
+              label={`End the session of ${session.game}`}
+            >
               End
             </Button>
           )}
-          <Button kind="quiet" expanded={open} onPress={() => setOpen(!open)} label={`Details of ${session.game}`}>
+          <Button
+            kind="quiet"
+            expanded={open}
+            onPress={() => setOpen(!open)}
+            label={`Details of ${session.game}`}
+          >
             Details
           </Button>
         </span>
@@ -86,7 +98,10 @@ function Session({ session, onEnded }: { session: GameSession; onEnded: () => vo
 }
 
 export function Sessions() {
-  const { data, failure, reload } = useFetched<GameSession[]>(`metrics/sessions?limit=${SHOWN}`, 10000);
+  const { data, failure, reload } = useFetched<GameSession[]>(
+    `metrics/sessions?limit=${SHOWN}`,
+    10000,
+  );
   const [game, setGame] = useState("");
   const action = useAction();
   const start = (): Promise<void> =>
@@ -106,15 +121,29 @@ export function Sessions() {
             void start();
           }}
         >
-          <Field label="Game" hiddenLabel value={game} onInput={setGame} placeholder="which game" max={63} required />
+          <Field
+            label="Game"
+            hiddenLabel
+            value={game}
+            onInput={setGame}
+            placeholder="which game"
+            max={63}
+            required
+          />
           <Button submit busy={action.busy}>
             Begin
           </Button>
         </form>
       </div>
       <Failure of={action.failure} />
-      {!data && (failure ? <Failure of={failure} retry={reload} /> : <Waiting what="Reading the list" />)}
-      {data?.length === 0 && <Empty title="None yet">Begin one as a game begins, and end it with the game: then you see what the ways were like.</Empty>}
+      {!data &&
+        (failure ? <Failure of={failure} retry={reload} /> : <Waiting what="Reading the list" />)}
+      {data?.length === 0 && (
+        <Empty title="None yet">
+          Begin one as a game begins, and end it with the game: then you see what the ways were
+          like.
+        </Empty>
+      )}
       <ul class="sessions">
         {(data ?? []).map((session) => (
           <Session key={session.id} session={session} onEnded={reload} />

@@ -23,7 +23,15 @@ function tell(changed: SettingsChanged): void {
   toast("good", key ? `Saved; ${key} takes effect with the ${when}` : "Saved");
 }
 
-function Text({ setting, onSave, busy }: { setting: Setting; onSave: (value: string) => void; busy: boolean }) {
+function Text({
+  setting,
+  onSave,
+  busy,
+}: {
+  setting: Setting;
+  onSave: (value: string) => void;
+  busy: boolean;
+}) {
   const [draft, setDraft] = useState<string | null>(null);
   const value = draft ?? setting.value ?? "";
   const wrong = draft === null ? null : complaintOf(setting, draft);
@@ -47,7 +55,9 @@ function Text({ setting, onSave, busy }: { setting: Setting; onSave: (value: str
         onInput={setDraft}
         error={wrong}
         type={setting.secret ? "password" : "text"}
-        placeholder={setting.secret && setting.set ? "set, and not shown" : setting.default || "none"}
+        placeholder={
+          setting.secret && setting.set ? "set, and not shown" : setting.default || "none"
+        }
         max={1023}
         mono
       />
@@ -60,11 +70,35 @@ function Text({ setting, onSave, busy }: { setting: Setting; onSave: (value: str
   );
 }
 
-function Control({ setting, onSave, busy }: { setting: Setting; onSave: (value: string | boolean) => void; busy: boolean }) {
+function Control({
+  setting,
+  onSave,
+  busy,
+}: {
+  setting: Setting;
+  onSave: (value: string | boolean) => void;
+  busy: boolean;
+}) {
   if (setting.type === "switch")
-    return <Switch label={setting.key} hiddenLabel on={setting.value === "on"} onChange={onSave} disabled={busy} />;
+    return (
+      <Switch
+        label={setting.key}
+        hiddenLabel
+        on={setting.value === "on"}
+        onChange={onSave}
+        disabled={busy}
+      />
+    );
   if (setting.type === "choice")
-    return <Choice label={setting.key} hiddenLabel value={setting.value ?? ""} choices={(setting.choices ?? []).map((one) => [one, one] as const)} onChange={onSave} />;
+    return (
+      <Choice
+        label={setting.key}
+        hiddenLabel
+        value={setting.value ?? ""}
+        choices={(setting.choices ?? []).map((one) => [one, one] as const)}
+        onChange={onSave}
+      />
+    );
   return <Text setting={setting} onSave={onSave} busy={busy} />;
 }
 
@@ -86,9 +120,18 @@ function Row({ setting, onChanged }: { setting: Setting; onChanged: () => void }
         </p>
       </div>
       <div class="control">
-        <Control setting={setting} busy={action.busy} onSave={(value) => void change("PATCH", "settings", { [setting.key]: value })} />
+        <Control
+          setting={setting}
+          busy={action.busy}
+          onSave={(value) => void change("PATCH", "settings", { [setting.key]: value })}
+        />
         {setting.set && (
-          <Button kind="quiet" busy={action.busy} label={`Reset ${setting.key}`} onPress={() => void change("POST", "settings/reset", { keys: [setting.key] })}>
+          <Button
+            kind="quiet"
+            busy={action.busy}
+            label={`Reset ${setting.key}`}
+            onPress={() => void change("POST", "settings/reset", { keys: [setting.key] })}
+          >
             Reset
           </Button>
         )}
@@ -105,9 +148,13 @@ export function SettingsView() {
     <>
       <div class="title">
         <h1>Settings</h1>
-        <p class="tally">{data && `${data.filter((setting) => setting.set).length} of ${data.length} changed from the default`}</p>
+        <p class="tally">
+          {data &&
+            `${data.filter((setting) => setting.set).length} of ${data.length} changed from the default`}
+        </p>
       </div>
-      {!data && (failure ? <Failure of={failure} retry={reload} /> : <Waiting what="Reading them" />)}
+      {!data &&
+        (failure ? <Failure of={failure} retry={reload} /> : <Waiting what="Reading them" />)}
       {groups.map((group) => (
         <section key={group} class="group" aria-label={titles[group] ?? group}>
           <h2>{titles[group] ?? group}</h2>
