@@ -1,6 +1,6 @@
 /* crowd.c - a party of many, played to lanrage-api, -metrics and -browser by one program: it stands
  * in for lanrage-control, lanrage-nat and lanrage-dataplane on the bus, and answers with members
- * that are all there and all connected, whose counters grow.
+ * that are all there and all connected, whose measures change and whose counters grow.
  *
  *     crowd MEMBERS --run DIR --state DIR
  *
@@ -135,10 +135,11 @@ static void fill_peer(struct dataplane_peer *peer, struct dataplane_path *paths,
 	peer->rx_bytes = peer->tx_bytes = grown * (i + 1);
 	peer->n_paths = PATHS;
 	peer->paths = paths;
+	/* Measures are others at each look, also where looks are a second apart. */
 	for (size_t k = 0; k < PATHS; k++) {
 		paths[k].endpoint = addr_ipv4(0xc6336401 + (uint32_t)i, (uint16_t)(5000 + k));
-		paths[k].rtt_us = (uint32_t)(10000 + grown % 1000 + 100 * i + 1000 * k);
-		paths[k].jitter_us = (uint32_t)(200 + grown % 100);
+		paths[k].rtt_us = (uint32_t)(10000 + grown * 13 % 7919 + 100 * i + 1000 * k);
+		paths[k].jitter_us = (uint32_t)(200 + grown * 13 % 1009);
 		paths[k].rx_bytes = paths[k].tx_bytes = peer->rx_bytes / (k + 1);
 	}
 }

@@ -81,7 +81,9 @@ def one_round(rows, page, number):
         page.see(css=css)
         assert page.do("count", css=css) == MEMBERS - 1
         time.sleep(SETTLE_S)
+        before = page.texts(f"{css} dd")
         renderer, chromium, memory = watch(page)
+        assert page.texts(f"{css} dd") != before, "nothing has changed, so nothing was measured"
         rows.add(f"{view}_renderer_pct", "ours", renderer)
         rows.add(f"{view}_chromium_pct", "ours", chromium)
     rows.add("renderer_rss_mb", "ours", memory)

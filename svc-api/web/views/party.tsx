@@ -145,11 +145,14 @@ export function PartyView() {
         <section class="members" aria-label="Members">
           <h2>Members</h2>
           {peers.length === 0 ? (
-            <Empty title="Nobody else is here yet">
-              {host
-                ? "Make a code and read it out to a friend."
-                : "The host can make a code for more friends."}
-            </Empty>
+            <div class="lonely">
+              <Empty title="Nobody else is here yet">
+                {host
+                  ? "Read the code out to a friend: who comes in by it is shown here at once."
+                  : "The host can make a code for more friends."}
+              </Empty>
+              <Mesh self={status.self.name ?? "you"} peers={[]} small />
+            </div>
           ) : (
             <ul>
               {peers.map((peer) => (
