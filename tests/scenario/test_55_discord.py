@@ -7,6 +7,7 @@
 discord is the host that a finds under discord.com, with a certificate of an authority of its own.
 """
 import os
+import pathlib
 import signal
 import subprocess
 import threading
@@ -77,11 +78,9 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(module_lab, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("discord")
-    os.chmod(folder, 0o755)
-    for parent in folder.parents[:2]:
-        os.chmod(parent, 0o755)
+def world(module_lab):
+    folder = pathlib.Path(module_lab.dir, "imitation")    # the services and others read there
+    folder.mkdir(0o755)
     made = World(module_lab, folder)
     yield made
     made.close()
