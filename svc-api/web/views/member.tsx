@@ -4,7 +4,8 @@ import { useAction } from "../action";
 import { ask, part } from "../api";
 import { Button, Copy } from "../button";
 import { Dialog } from "../dialog";
-import { ms, nameOf, pathWords, percent } from "../format";
+import { ms, nameOf, pathWords } from "../format";
+import { Measures } from "../measures";
 import { Failure } from "../notice";
 import { Spark } from "../spark";
 import { toast, useStore } from "../store";
@@ -110,20 +111,7 @@ export function Member({ id, host, open, onOpen }: MemberProps) {
         )}
       </div>
       <Spark id={id} />
-      <dl class="measures">
-        <div>
-          <dt>ping</dt>
-          <dd data-measure="rtt">{ms(peer.rtt_ms)}</dd>
-        </div>
-        <div>
-          <dt>jitter</dt>
-          <dd data-measure="jitter">{ms(peer.jitter_ms)}</dd>
-        </div>
-        <div>
-          <dt>loss</dt>
-          <dd data-measure="loss">{percent(peer.loss_pct)}</dd>
-        </div>
-      </dl>
+      <Measures way={peer} />
       <div class="row acts">
         <span class="pong measure" role="status">
           {pong && !action.busy && ms(pong.rtt_ms)}

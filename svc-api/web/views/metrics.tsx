@@ -6,6 +6,7 @@ import { Chart } from "../chart";
 import type { Line } from "../chart";
 import { Choice } from "../field";
 import { fixed, mib, ms, nameOf, percent, quality, rate } from "../format";
+import { Measure, Measures } from "../measures";
 import { Empty, Failure, Waiting } from "../notice";
 import { useStore } from "../store";
 import type {
@@ -86,28 +87,10 @@ function Ways({ metrics, terms }: { metrics: PeerMetrics[]; terms: PeerQuality[]
                 ))}
               </div>
             )}
-            <dl class="measures">
-              <div>
-                <dt>ping</dt>
-                <dd data-measure="rtt">{ms(peer.rtt_ms)}</dd>
-              </div>
-              <div>
-                <dt>jitter</dt>
-                <dd data-measure="jitter">{ms(peer.jitter_ms)}</dd>
-              </div>
-              <div>
-                <dt>loss</dt>
-                <dd data-measure="loss">{percent(peer.loss_pct)}</dd>
-              </div>
-              <div>
-                <dt>in</dt>
-                <dd data-measure="in">{rate(peer.rx_bytes_per_s)}</dd>
-              </div>
-              <div>
-                <dt>out</dt>
-                <dd data-measure="out">{rate(peer.tx_bytes_per_s)}</dd>
-              </div>
-            </dl>
+            <Measures way={peer}>
+              <Measure of="in" name="in" value={rate(peer.rx_bytes_per_s)} />
+              <Measure of="out" name="out" value={rate(peer.tx_bytes_per_s)} />
+            </Measures>
           </li>
         );
       })}
