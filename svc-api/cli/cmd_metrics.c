@@ -1,4 +1,4 @@
-/* cmd_metrics.c - metrics: this machine, then every peer. */
+/* cmd_metrics.c - metrics: this machine, then every peer; or one peer, and each path to it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 
 /* Names are others' choice; with two blanks between columns this makes 80 at most. */
 static const size_t peer_least[] = {10, 0, 0, 0, 0, 0, 0};
-#define ANSWERS	     3
+#define ANSWERS	     4
 #define PEER_COLUMNS (sizeof(peer_least) / sizeof(peer_least[0]))
 
 /* `12.3 kB/s`, or "-" for null. Returns text. */
@@ -124,27 +124,52 @@ static void print_lan(const json_t *lan)
 			  count_at(lan, "capped") + count_at(lan, "capped_received"));
 }
 
-static void print_system(const json_t *system, const json_t *lan)
+/* `120 MiB of 512 MiB free`, or "-". Returns text. */
+static char *memory_words(const json_t *system, char text[64])
 {
 	const double mib = 1024.0 * 1024.0;
-	double total = json_number_value(json_object_get(system, "memory_total_bytes")),
-	       available = json_number_value(json_object_get(system, "memory_available_bytes"));
-	char cpu[32];
+	const json_t *total = json_object_get(system, "memory_total_bytes"),
+		     *available = json_object_get(system, "memory_available_bytes");
+
+	(void)snprintf(text, 64, "-");
+	if (json_is_number(total) && json_is_number(available))
+		(void)snprintf(text, 64, "%.0f MiB of %.0f MiB free",
+			       json_number_value(available) / mib, json_number_value(total) / mib);
+	return text;
+}
+
+static void print_system(const json_t *system, const json_t *lan)
+{
+	char cpu[32], memory[64];
 
 	say_field("processor", "%s", measure_at(system, "cpu_pct", "%", cpu));
-	say_field("memory", "%.0f MiB of %.0f MiB free", available / mib, total / mib);
+	say_field("memory", "%s", memory_words(system, memory));
 	print_lan(lan);
 	print_traffic(json_object_get(system, "interfaces"), "INTERFACE");
 }
 
-static void print(const struct invocation *invocation, json_t *system, json_t *lan, json_t *peers)
+/* That of the worst way, as one notices that first. */
+static void print_quality(const json_t *quality)
+{
+	const json_t *worst = json_object_get(quality, "worst");
+	char words[32];
+
+	say_field("quality", "%s%s%s", quality_words(quality, words),
+		  json_is_object(worst) ? ", the worst is " : "",
+		  json_is_object(worst) ? name_of(worst) : "");
+}
+
+static void print(const struct invocation *invocation, json_t *system, json_t *lan, json_t *peers,
+		  json_t *quality)
 {
 	if (wants_json(invocation)) {
 		json_object_set(system, "lan", lan);
 		json_object_set(system, "peers", peers);
+		json_object_set(system, "quality", quality);
 		say_own_json(json_incref(system));
 		return;
 	}
+	print_quality(quality);
 	print_system(system, lan);
 	if (json_array_size(peers) == 0)
 		return;
@@ -152,18 +177,102 @@ static void print(const struct invocation *invocation, json_t *system, json_t *l
 	print_peers(peers);
 }
 
-int command_metrics(const struct invocation *invocation)
+static int print_all(const struct invocation *invocation)
 {
-	static const char *const paths[ANSWERS] = {"metrics/system", "metrics/lan",
-						   "metrics/peers"};
+	static const char *const paths[ANSWERS] = {"metrics/system", "metrics/lan", "metrics/peers",
+						   "metrics/quality"};
 	struct answer answers[ANSWERS];
 	size_t n = 0;
 
 	while (n < ANSWERS && say_ask(invocation, "GET", paths[n], NULL, &answers[n]) == 0)
 		n++;
 	if (n == ANSWERS)
-		print(invocation, answers[0].json, answers[1].json, answers[2].json);
+		print(invocation, answers[0].json, answers[1].json, answers[2].json,
+		      answers[3].json);
 	for (size_t i = 0; i < n; i++)
 		client_clear(&answers[i]);
 	return n == ANSWERS ? 0 : 1;
+}
+
+/* ---- one peer */
+
+static void print_paths(const json_t *paths)
+{
+	static const char *const title[] = {"PATH", "AT", "STATE", "PING", "JITTER", "LOSS"};
+	static const size_t least[] = {0, 12, 0, 0, 0, 0};
+	struct table table;
+	size_t i;
+	json_t *path;
+
+	table_init(&table, sizeof(title) / sizeof(title[0]));
+	table.least = least;
+	table_add_title(&table, title);
+	json_array_foreach(paths, i, path)
+	{
+		bool relayed = strcmp(text_at(path, "path"), "relay") == 0;
+		char rtt[32], jitter[32], loss[32];
+		const char *cells[] = {text_at(path, "path"),
+				       text_at(path, relayed ? "relay" : "endpoint"),
+				       json_is_true(json_object_get(path, "active"))
+					       ? "in use"
+					       : text_at(path, "state"),
+				       measure_at(path, "rtt_ms", "ms", rtt),
+				       measure_at(path, "jitter_ms", "ms", jitter),
+				       measure_at(path, "loss_pct", "%", loss)};
+
+		table_add(&table, cells);
+	}
+	(void)putchar('\n');
+	table_print(&table, 0, stdout);
+	table_deinit(&table);
+}
+
+static char *term_at(const json_t *terms, const char *key, char text[32])
+{
+	const json_t *term = json_object_get(terms, key);
+
+	(void)snprintf(text, 32, "-");
+	if (json_is_integer(term))
+		(void)snprintf(text, 32, "%d", (int)json_integer_value(term));
+	return text;
+}
+
+static void print_peer(const json_t *peer)
+{
+	const json_t *terms = json_object_get(peer, "terms");
+	char a[32], b[32], c[32];
+
+	say_field("peer", "%s", name_of(peer));
+	say_field("path", "%s", path_words(peer));
+	say_field("ping", "%s", measure_at(peer, "rtt_ms", "ms", a));
+	say_field("jitter", "%s", measure_at(peer, "jitter_ms", "ms", a));
+	say_field("loss", "%s", measure_at(peer, "loss_pct", "%", a));
+	say_field("traffic", "in %s, out %s", rate_at(peer, "rx_bytes_per_s", a),
+		  rate_at(peer, "tx_bytes_per_s", b));
+	say_field("quality", "%s", quality_words(peer, a));
+	say_field("made of", "latency %s, loss %s, jitter %s", term_at(terms, "latency", a),
+		  term_at(terms, "loss", b), term_at(terms, "jitter", c));
+	say_field("trend", "%s", text_at(peer, "trend"));
+	if (json_array_size(json_object_get(peer, "paths")) > 0)
+		print_paths(json_object_get(peer, "paths"));
+}
+
+static int print_one(const struct invocation *invocation)
+{
+	struct answer answer;
+
+	if (say_ask_of(invocation, "GET", "metrics/peers/", invocation->arguments[0], "",
+		       &answer) != 0)
+		return 1;
+	if (wants_json(invocation))
+		say_json(&answer);
+	else
+		print_peer(answer.json);
+	client_clear(&answer);
+	return 0;
+}
+
+int command_metrics(const struct invocation *invocation)
+{
+	return invocation->n_arguments > 0 ? print_one(invocation) : print_all(invocation);
 }

@@ -70,6 +70,9 @@ int say_error(const struct error *error);
 /* Asks the API; prints the words of a refusal. body is taken over. 0 or 1; clear answer after 0. */
 int say_ask(const struct invocation *invocation, const char *method, const char *path, json_t *body,
 	    struct answer *answer);
+/* The same without a body, where the path has a name in it that the user gave. */
+int say_ask_of(const struct invocation *invocation, const char *method, const char *before,
+	       const char *name, const char *after, struct answer *answer);
 /* The API's answer as it came, and a newline. */
 void say_json(const struct answer *answer);
 /* JSON made here. json is taken over. */

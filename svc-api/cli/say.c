@@ -41,6 +41,19 @@ int say_ask(const struct invocation *invocation, const char *method, const char 
 	return say_error(&error);
 }
 
+int say_ask_of(const struct invocation *invocation, const char *method, const char *before,
+	       const char *name, const char *after, struct answer *answer)
+{
+	char *escaped = client_escape(name), *path = NULL;
+	int status = 1;
+
+	if (escaped && asprintf(&path, "%s%s%s", before, escaped, after) >= 0)
+		status = say_ask(invocation, method, path, NULL, answer);
+	free(escaped);
+	free(path);
+	return status;
+}
+
 void say_json(const struct answer *answer)
 {
 	(void)fwrite(answer->text, 1, answer->length, stdout);

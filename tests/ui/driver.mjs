@@ -40,8 +40,34 @@ function find({ role, name, css, label, of }) {
   return (role ? root.getByRole(role, { name, exact: true }) : root.locator(css)).first();
 }
 
+/* The JSON, but that each of these keys has this text for its own, and so often as it had texts. */
+function lied(json, keys, text) {
+  return JSON.stringify(
+    JSON.parse(json, (key, value) => {
+      if (!keys.includes(key)) return value;
+      return typeof value === "string" ? text : Array.isArray(value) ? value.map(() => text) : value;
+    }),
+  );
+}
+
 const commands = {
   open: async ({ url }) => void (await page.goto(url)),
+  /* From now on the API says this text wherever it has these keys: what no program of ours would let
+   * through, the page still has to bear. */
+  lie: async ({ keys, text }) => {
+    await page.routeWebSocket("**/api/v1/events", (socket) => {
+      const server = socket.connectToServer();
+      server.onMessage((message) => socket.send(lied(message, keys, text)));
+    });
+    await page.route("**/api/v1/**", async (route) => {
+      try {
+        const response = await route.fetch();
+        await route.fulfill({ response, body: lied(await response.text(), keys, text) });
+      } catch {
+        return; /* who asked has gone */
+      }
+    });
+  },
   reload: async () => void (await page.reload()),
   theme: async ({ theme: scheme }) => void (await page.emulateMedia({ colorScheme: scheme })),
   size: async ({ width: w, height: h }) =>

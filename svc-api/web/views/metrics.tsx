@@ -114,7 +114,7 @@ function Machine({ system, lan }: { system: System | null; lan: LanCounters | nu
       {(system?.interfaces ?? []).map((one) => (
         <div key={one.name ?? ""}>
           <dt class="cut">{one.name ?? "-"}</dt>
-          <dd>
+          <dd data-measure="traffic">
             in {rate(one.rx_bytes_per_s)}, out {rate(one.tx_bytes_per_s)}
           </dd>
         </div>
