@@ -1,5 +1,6 @@
 /* handle_login.c - one-time links to the page. */
 #include "common/clock.h"
+#include "svc-api/body.h"
 #include "svc-api/handlers.h"
 #include "svc-api/routes.h"
 
@@ -9,7 +10,11 @@ void handle_login(const struct request *request, struct reply *reply)
 	char code[LOGIN_CODE_SIZE], path[LOGIN_CODE_SIZE + 16], at[CLOCK_RFC3339_SIZE];
 
 	pthread_mutex_lock(&api->mutex);
-	login_make_code(&api->auth.login, clock_now_us(), code);
+	login_make_code(&api->auth.login,
+			json_object_get(request->body, "uid")
+				? (uint32_t)body_number(request->body, "uid")
+				: LOGIN_ANYBODY,
+			clock_now_us(), code);
 	pthread_mutex_unlock(&api->mutex);
 	(void)snprintf(path, sizeof(path), "/login/%s", code);
 	reply_json(reply, 201,

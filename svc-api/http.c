@@ -15,6 +15,7 @@
 #include "svc-api/reply.h"
 #include "svc-api/routes.h"
 #include "svc-api/webfiles.h"
+#include "svc-api/whose.h"
 
 /* Read and thrown away, so that a client that has sent too much still sees the answer. */
 #define DRAIN_MAX (1 << 20)
@@ -312,13 +313,16 @@ static int send_file(struct mg_connection *connection, const struct webfile *fil
 /* A one-time link: the browser that opens it has a session from then on. */
 static int send_login(struct mg_connection *connection, struct api *api, const char *code)
 {
-	static const char used[] = "This link was used before, or is too old.\n"
-				   "Run `lanrage ui` for a new one.\n";
+	static const char used[] =
+		"This link was used before, is too old, or is for another user.\n"
+		"Run `lanrage ui` for a new one.\n";
+	struct addr from = http_other_end(connection);
+	uint32_t uid = whose_connection(&from, api->auth.port);
 	char extra[AUTH_COOKIE_SIZE + 64], cookie[AUTH_COOKIE_SIZE];
 	bool good;
 
 	pthread_mutex_lock(&api->mutex);
-	good = login_redeem(&api->auth.login, code, clock_now_us());
+	good = login_redeem(&api->auth.login, code, uid, clock_now_us());
 	pthread_mutex_unlock(&api->mutex);
 	if (!good) {
 		send_bytes(connection, 403, "text/plain; charset=utf-8",

@@ -24,7 +24,7 @@ void login_init(struct login *login, const char *token)
 
 /* ---- codes */
 
-void login_make_code(struct login *login, uint64_t now_us, char code[LOGIN_CODE_SIZE])
+void login_make_code(struct login *login, uint32_t uid, uint64_t now_us, char code[LOGIN_CODE_SIZE])
 {
 	struct login_code *oldest = &login->codes[0];
 	uint8_t bytes[(LOGIN_CODE_SIZE - 1) / 2];
@@ -35,10 +35,16 @@ void login_make_code(struct login *login, uint64_t now_us, char code[LOGIN_CODE_
 	randombytes_buf(bytes, sizeof(bytes));
 	sodium_bin2hex(oldest->text, sizeof(oldest->text), bytes, sizeof(bytes));
 	oldest->made_us = now_us;
+	oldest->uid = uid;
 	memcpy(code, oldest->text, LOGIN_CODE_SIZE);
 }
 
-bool login_redeem(struct login *login, const char *code, uint64_t now_us)
+static bool is_for(const struct login_code *code, uint32_t uid)
+{
+	return code->uid == LOGIN_ANYBODY || code->uid == uid || uid == 0;
+}
+
+bool login_redeem(struct login *login, const char *code, uint32_t uid, uint64_t now_us)
 {
 	if (strlen(code) != LOGIN_CODE_SIZE - 1)
 		return false;
@@ -47,6 +53,8 @@ bool login_redeem(struct login *login, const char *code, uint64_t now_us)
 
 		if (!*known->text || sodium_memcmp(known->text, code, LOGIN_CODE_SIZE - 1) != 0)
 			continue;
+		if (!is_for(known, uid))
+			return false;
 		sodium_memzero(known->text, sizeof(known->text));
 		return now_us - known->made_us <= LOGIN_CODE_S * 1000000ull;
 	}

@@ -75,6 +75,10 @@ static const struct body_field players_body[] = {
 	{"max_players", BODY_NUMBER, false, BROWSER_PLAYERS_MAX},
 	{NULL, BODY_TEXT, false, 0},
 };
+static const struct body_field login_body[] = {
+	{"uid", BODY_NUMBER, false, UINT32_MAX - 1},
+	{NULL, BODY_TEXT, false, 0},
+};
 static const struct body_field session_body[] = {
 	{"game", BODY_TEXT, true, METRICS_GAME_MAX},
 	{"server", BODY_TEXT, false, METRICS_GAME_MAX},
@@ -103,7 +107,7 @@ const struct route routes[] = {
 	{"POST", "/api/v1/party/kick", handle_kick, kick_body, NULL},
 	{"POST", "/api/v1/up", handle_up, NULL, NULL},
 	{"POST", "/api/v1/down", handle_down, NULL, NULL},
-	{"POST", "/api/v1/login", handle_login, NULL, NULL},
+	{"POST", "/api/v1/login", handle_login, login_body, NULL},
 	{"POST", "/api/v1/services/*/restart", handle_restart, NULL, NULL},
 	{"GET", "/api/v1/peers", handle_peers, NULL, NULL},
 	{"GET", "/api/v1/peers/*/why", handle_why, NULL, NULL},

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <grp.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,8 +18,7 @@ static bool is_set(const char *variable)
 	return value && *value;
 }
 
-/* Who sits at the desktop: oneself, or who said sudo. NULL: root, or nobody knows. */
-static const struct passwd *find_user(void)
+const struct passwd *webbrowser_user(void)
 {
 	const char *number = getenv("SUDO_UID");
 	char *end = NULL;
@@ -28,7 +26,8 @@ static const struct passwd *find_user(void)
 
 	if (uid == 0 && number)
 		uid = strtoul(number, &end, 10);
-	if (uid == 0 || uid > INT32_MAX || (end && *end != '\0'))
+	if (uid == 0 || uid > INT32_MAX || (end && *end != '\0') ||
+	    (!is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY")))
 		return NULL;
 	return getpwuid((uid_t)uid);
 }
@@ -67,13 +66,10 @@ static _Noreturn void open_detached(const struct passwd *user, const char *url)
 	_exit(127);
 }
 
-void webbrowser_open(const char *url)
+void webbrowser_open(const struct passwd *user, const char *url)
 {
-	const struct passwd *user = find_user();
 	pid_t pid;
 
-	if (!user || (!is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY")))
-		return;
 	(void)fflush(stdout);
 	pid = fork();
 	if (pid == 0)

@@ -309,3 +309,12 @@ def test_ui_opens_the_browser_of_who_said_sudo(world):
     link = ui(**user)
     wait_until(seen.exists, HANG_S, "the browser")
     assert seen.read_text() == f"65534 /nonexistent {link}\n"
+
+    def fetch(uid):
+        """What a program of that user gets by the link, as everybody sees which it is."""
+        script = "import http.client, sys; one = http.client.HTTPConnection('127.0.0.1', 8666, timeout=20);" \
+                 "one.request('GET', sys.argv[1]); print(one.getresponse().status)"
+        words = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "/usr/bin/python3", "-c", script,
+                 link[link.index("/login/"):]]
+        return int(world.hosts[0].run(words).stdout)
+    assert [fetch(uid) for uid in (65533, 65534, 65534)] == [403, 303, 403]

@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "svc-api/auth.h"
+#include "svc-api/whose.h"
 
 #define TOKEN	    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define OTHER_TOKEN "1123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -24,16 +25,59 @@ static void a_link_works_once_and_in_time(void **state)
 
 	(void)state;
 	login_init(&login, TOKEN);
-	login_make_code(&login, 5, code);
-	login_make_code(&login, 5, late);
+	login_make_code(&login, LOGIN_ANYBODY, 5, code);
+	login_make_code(&login, LOGIN_ANYBODY, 5, late);
 	assert_string_not_equal(code, late);
 	assert_int_equal(strlen(code), LOGIN_CODE_SIZE - 1);
-	assert_false(login_redeem(&login, "", 6));
-	assert_false(login_redeem(&login, "00000000000000000000000000000000", 6));
-	assert_true(login_redeem(&login, code, 6));
-	assert_false(login_redeem(&login, code, 6));
-	assert_false(login_redeem(&login, late, 6 + LOGIN_CODE_S * CLOCK_SECOND));
-	assert_false(login_redeem(&login, late, 6));
+	assert_false(login_redeem(&login, "", 1000, 6));
+	assert_false(login_redeem(&login, "00000000000000000000000000000000", 1000, 6));
+	assert_true(login_redeem(&login, code, 1000, 6));
+	assert_false(login_redeem(&login, code, 1000, 6));
+	assert_false(login_redeem(&login, late, 1000, 6 + LOGIN_CODE_S * CLOCK_SECOND));
+	assert_false(login_redeem(&login, late, 1000, 6));
+}
+
+static void a_link_for_one_user_is_of_no_use_to_another(void **state)
+{
+	struct login login;
+	char code[LOGIN_CODE_SIZE];
+
+	(void)state;
+	login_init(&login, TOKEN);
+	login_make_code(&login, 1000, 5, code);
+	assert_false(login_redeem(&login, code, 1001, 6));
+	assert_false(login_redeem(&login, code, WHOSE_UNKNOWN, 6));
+	assert_true(login_redeem(&login, code, 1000, 6));
+	login_make_code(&login, 1000, 5, code);
+	assert_true(login_redeem(&login, code, 0, 6));
+	login_make_code(&login, LOGIN_ANYBODY, 5, code);
+	assert_true(login_redeem(&login, code, WHOSE_UNKNOWN, 6));
+}
+
+static void the_kernel_s_table_says_whose_a_connection_is(void **state)
+{
+	static const char table[] = "  sl  local_address rem_address   st tx_queue rx_queue tr "
+				    "tm->when retrnsmt   uid\n"
+				    "   0: 0100007F:21DA 00000000:0000 0A 00000000:00000000 "
+				    "00:00000000 00000000     0 0\n"
+				    "   1: 0100007F:21DA 0100007F:C350 01 00000000:00000000 "
+				    "00:00000000 00000000     7 0\n"
+				    "   2: 0100007F:C350 0100007F:21DB 01 00000000:00000000 "
+				    "00:00000000 00000000     8 0\n"
+				    "   x: garbage\n"
+				    " 123: 0200007F:C350 0100007F:21DA 01 00000000:00000000 "
+				    "00:00000000 00000000     9 0\n"
+				    " 124: 0100007F:C350 0100007F:21DA 01 00000000:00000000 "
+				    "02:00000AFF 00000000  1000 0\n";
+	struct addr from = addr_ipv4(0x7f000001, 50000), other = addr_ipv4(0x7f000001, 50001);
+	FILE *file = fmemopen((void *)table, sizeof(table) - 1, "r");
+
+	(void)state;
+	assert_non_null(file);
+	assert_int_equal(whose_in(file, &from, 8666), 1000);
+	rewind(file);
+	assert_int_equal(whose_in(file, &other, 8666), WHOSE_UNKNOWN);
+	fclose(file);
 }
 
 static void the_oldest_link_makes_room(void **state)
@@ -44,10 +88,10 @@ static void the_oldest_link_makes_room(void **state)
 	(void)state;
 	login_init(&login, TOKEN);
 	for (size_t i = 0; i <= LOGIN_CODES_MAX; i++)
-		login_make_code(&login, i, codes[i]);
-	assert_false(login_redeem(&login, codes[0], 20));
+		login_make_code(&login, LOGIN_ANYBODY, i, codes[i]);
+	assert_false(login_redeem(&login, codes[0], 1000, 20));
 	for (size_t i = 1; i <= LOGIN_CODES_MAX; i++)
-		assert_true(login_redeem(&login, codes[i], 20));
+		assert_true(login_redeem(&login, codes[i], 1000, 20));
 }
 
 static void a_cookie_is_good_for_its_token_and_time(void **state)
@@ -125,6 +169,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_link_works_once_and_in_time),
+		cmocka_unit_test(a_link_for_one_user_is_of_no_use_to_another),
+		cmocka_unit_test(the_kernel_s_table_says_whose_a_connection_is),
 		cmocka_unit_test(the_oldest_link_makes_room),
 		cmocka_unit_test(a_cookie_is_good_for_its_token_and_time),
 		cmocka_unit_test(a_session_changes_nothing_without_our_origin),
