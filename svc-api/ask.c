@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "svc-api/routes.h"
+#include "svc-api/snapshot.h"
 
 bool ask_one(const struct request *request, struct reply *reply, struct gather_ask *ask,
 	     uint8_t *bytes, ssize_t length)
@@ -29,4 +30,24 @@ void ask_malformed(const struct gather_ask *ask, struct reply *reply)
 
 	error_set(&error, -EPROTO, "the answer is malformed");
 	reply_failure(reply, ask->to, &error);
+}
+
+struct snapshot *ask_snapshot(const struct request *request, uint32_t sources, struct reply *reply)
+{
+	struct snapshot *snapshot = malloc(sizeof(*snapshot));
+
+	if (!snapshot) {
+		reply_json(reply, 500, NULL);
+		return NULL;
+	}
+	snapshot_take(snapshot, request->api->gather, request->api->service->run, sources);
+	atomic_fetch_or(&request->api->seen, snapshot->answered);
+	return snapshot;
+}
+
+void ask_done(struct snapshot *snapshot)
+{
+	if (snapshot)
+		snapshot_clear(snapshot);
+	free(snapshot);
 }

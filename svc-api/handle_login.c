@@ -11,7 +11,7 @@ void handle_login(const struct request *request, struct reply *reply)
 
 	pthread_mutex_lock(&api->mutex);
 	login_make_code(&api->auth.login,
-			json_object_get(request->body, "uid")
+			json_is_integer(json_object_get(request->body, "uid"))
 				? (uint32_t)body_number(request->body, "uid")
 				: LOGIN_ANYBODY,
 			clock_now_us(), code);

@@ -22,96 +22,68 @@ static struct gather_ask question(uint32_t type)
 
 /* ---- all of them */
 
-/* False with the reply made. */
-static bool ask_peers(const struct request *request, struct metrics_peers *peers,
-		      struct reply *reply)
+/* Gives back the snapshot where it has what was measured; else NULL with the reply made. */
+static struct snapshot *measured(struct snapshot *snapshot, struct reply *reply)
 {
-	struct gather_ask ask = question(METRICS_GET_PEERS);
-	bool good;
-
-	if (!ask_one(request, reply, &ask, NULL, 0))
-		return false;
-	good = metrics_peers_decode(peers, ask.answer, ask.answer_length) == 0;
-	free(ask.answer);
-	if (!good)
-		ask_malformed(&ask, reply);
-	return good;
+	if (!snapshot || snapshot->peers)
+		return snapshot;
+	reply_failure(reply, SERVICE_METRICS, &snapshot->errors[SNAPSHOT_PEERS]);
+	ask_done(snapshot);
+	return NULL;
 }
 
-/* view is given the members, or NULL where control does not answer. */
-static void answer_peers(const struct request *request, struct reply *reply,
-			 json_t *(*view)(const struct metrics_peers *peers,
-					 const struct control_status *control))
+/* With another source, whether it answers or not. */
+static struct snapshot *ask_measured(const struct request *request, enum snapshot_source other,
+				     struct reply *reply)
 {
-	struct snapshot *snapshot = malloc(sizeof(*snapshot));
-	struct metrics_peers peers;
-
-	if (!snapshot) {
-		reply_json(reply, 500, NULL);
-		return;
-	}
-	if (ask_peers(request, &peers, reply)) {
-		snapshot_take(snapshot, request->api->gather, request->api->service->run,
-			      BUS_FROM(SERVICE_CONTROL));
-		reply_json(reply, 200, view(&peers, snapshot->control));
-		snapshot_clear(snapshot);
-		metrics_peers_clear(&peers);
-	}
-	free(snapshot);
-}
-
-static json_t *view_peers_now(const struct metrics_peers *peers,
-			      const struct control_status *control)
-{
-	return view_metrics_peers(peers, control, clock_wall_us());
+	return measured(
+		ask_snapshot(request, SNAPSHOT_OF(SNAPSHOT_PEERS) | SNAPSHOT_OF(other), reply),
+		reply);
 }
 
 void handle_metrics_peers(const struct request *request, struct reply *reply)
 {
-	answer_peers(request, reply, view_peers_now);
+	struct snapshot *snapshot = ask_measured(request, SNAPSHOT_CONTROL, reply);
+
+	if (snapshot)
+		reply_json(reply, 200,
+			   view_metrics_peers(snapshot->peers, snapshot->control, clock_wall_us()));
+	ask_done(snapshot);
 }
 
 void handle_quality(const struct request *request, struct reply *reply)
 {
-	answer_peers(request, reply, view_quality);
+	struct snapshot *snapshot = ask_measured(request, SNAPSHOT_CONTROL, reply);
+
+	if (snapshot)
+		reply_json(reply, 200, view_quality(snapshot->peers, snapshot->control));
+	ask_done(snapshot);
 }
 
 /* The machine's part is unknown where it does not come. */
 void handle_summary(const struct request *request, struct reply *reply)
 {
-	struct gather_ask ask = question(METRICS_GET_SYSTEM);
-	struct metrics_system system;
-	struct metrics_peers peers;
-	bool measured;
+	struct snapshot *snapshot = ask_measured(request, SNAPSHOT_SYSTEM, reply);
 
-	if (!ask_peers(request, &peers, reply))
-		return;
-	gather_run(request->api->gather, &ask, 1);
-	measured = ask.error.code == 0 &&
-		   metrics_system_decode(&system, ask.answer, ask.answer_length) == 0;
-	free(ask.answer);
-	reply_json(reply, 200, view_summary(&peers, measured ? &system : NULL));
-	metrics_peers_clear(&peers);
+	if (snapshot)
+		reply_json(reply, 200, view_summary(snapshot->peers, snapshot->system));
+	ask_done(snapshot);
 }
 
 /* ---- one of them */
 
 /* One that has left is found by the key that the list shows. */
-static bool find_by_key(const struct request *request, uint8_t key[DATAPLANE_KEY_SIZE], bool *found,
-			struct reply *reply)
+static bool find_by_key(const struct metrics_peers *peers, const char *name,
+			uint8_t key[DATAPLANE_KEY_SIZE])
 {
-	struct metrics_peers peers;
 	char id[TEXT_ID_SIZE];
 
-	*found = false;
-	if (!ask_peers(request, &peers, reply))
-		return false;
-	for (size_t i = 0; i < peers.n_peers && !*found; i++) {
-		*found = strcmp(text_id(peers.peers[i].public_key, id), request->parameter) == 0;
-		memcpy(key, peers.peers[i].public_key, DATAPLANE_KEY_SIZE);
+	for (size_t i = 0; i < peers->n_peers; i++) {
+		memcpy(key, peers->peers[i].public_key, DATAPLANE_KEY_SIZE);
+		if (strcmp(text_id(key, id), name) == 0)
+			return true;
 	}
-	metrics_peers_clear(&peers);
-	return true;
+	return false;
 }
 
 /* The key of whom the path names; *member NULL: none of the party's now. False with the reply
@@ -120,11 +92,7 @@ static bool find_peer(const struct request *request, const struct snapshot *snap
 		      uint8_t key[DATAPLANE_KEY_SIZE], const struct control_member **member,
 		      struct reply *reply)
 {
-	bool found;
-
-	if (!find_by_key(request, key, &found, reply))
-		return false;
-	if (found) {
+	if (find_by_key(snapshot->peers, request->parameter, key)) {
 		*member = member_of_key(snapshot->control, key);
 		return true;
 	}
@@ -160,7 +128,9 @@ static bool ask_peer(const struct request *request, const struct metrics_key *ke
 
 void handle_metrics_peer(const struct request *request, struct reply *reply)
 {
-	struct snapshot *snapshot = member_snapshot(request, SNAPSHOT_PEERS, reply);
+	struct snapshot *snapshot = measured(
+		member_snapshot(request, SNAPSHOT_MEMBERS | SNAPSHOT_OF(SNAPSHOT_PEERS), reply),
+		reply);
 	const struct control_member *member;
 	struct metrics_peer_detail detail;
 	struct metrics_key key;
@@ -173,8 +143,7 @@ void handle_metrics_peer(const struct request *request, struct reply *reply)
 			   view_metrics_peer(&detail, member, snapshot, clock_wall_us()));
 		metrics_peer_detail_clear(&detail);
 	}
-	snapshot_clear(snapshot);
-	free(snapshot);
+	ask_done(snapshot);
 }
 
 static void answer_history(const struct request *request, const struct metrics_wish *wish,
@@ -207,11 +176,13 @@ void handle_peer_history(const struct request *request, struct reply *reply)
 		reply_error(reply, 400, "bad_value", "%s", error.text);
 		return;
 	}
-	snapshot = member_snapshot(request, BUS_FROM(SERVICE_CONTROL), reply);
+	snapshot = measured(
+		member_snapshot(request,
+				SNAPSHOT_OF(SNAPSHOT_CONTROL) | SNAPSHOT_OF(SNAPSHOT_PEERS), reply),
+		reply);
 	if (!snapshot)
 		return;
 	if (find_peer(request, snapshot, wish.public_key, &member, reply))
 		answer_history(request, &wish, reply);
-	snapshot_clear(snapshot);
-	free(snapshot);
+	ask_done(snapshot);
 }

@@ -14,11 +14,9 @@ void handle_netcheck(const struct request *request, struct reply *reply)
 {
 	struct gather_ask ask = {.to = SERVICE_NAT, .type = NAT_CHECK, .timeout_ms = CHECK_MS};
 	struct nat_netcheck *check = malloc(sizeof(*check));
-	struct snapshot *snapshot = malloc(sizeof(*snapshot));
+	struct snapshot *snapshot;
 
-	if (!check || !snapshot) {
-		free(check);
-		free(snapshot);
+	if (!check) {
 		reply_json(reply, 500, NULL);
 		return;
 	}
@@ -26,14 +24,13 @@ void handle_netcheck(const struct request *request, struct reply *reply)
 		if (nat_netcheck_decode(check, ask.answer, ask.answer_length) < 0) {
 			ask_malformed(&ask, reply);
 		} else {
-			snapshot_take(snapshot, request->api->gather, request->api->service->run,
-				      BUS_FROM(SERVICE_CONTROL));
-			reply_json(reply, 200, view_netcheck(check, snapshot->control));
-			snapshot_clear(snapshot);
+			snapshot = ask_snapshot(request, SNAPSHOT_OF(SNAPSHOT_CONTROL), reply);
+			if (snapshot)
+				reply_json(reply, 200, view_netcheck(check, snapshot->control));
+			ask_done(snapshot);
 		}
 		free(ask.answer);
 	}
-	free(snapshot);
 	free(check);
 }
 

@@ -132,7 +132,7 @@ void handle_revoke(const struct request *request, struct reply *reply)
 
 void handle_kick(const struct request *request, struct reply *reply)
 {
-	struct snapshot *snapshot = member_snapshot(request, BUS_FROM(SERVICE_CONTROL), reply);
+	struct snapshot *snapshot = member_snapshot(request, SNAPSHOT_OF(SNAPSHOT_CONTROL), reply);
 	const struct control_member *member;
 	char name[CONTROL_NAME_MAX];
 	struct control_kick kick;
@@ -146,8 +146,7 @@ void handle_kick(const struct request *request, struct reply *reply)
 	member = member_find(snapshot->control, name, reply);
 	if (member)
 		memcpy(kick.identity, member->identity, sizeof(kick.identity));
-	snapshot_clear(snapshot);
-	free(snapshot);
+	ask_done(snapshot);
 	if (!member)
 		return;
 	length = control_kick_encode(&kick, &bytes);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "svc-api/ask.h"
 #include "svc-api/clean.h"
 #include "svc-api/explain.h"
 #include "svc-api/handlers.h"
@@ -15,13 +16,12 @@
 
 void handle_peers(const struct request *request, struct reply *reply)
 {
-	struct snapshot *snapshot = member_snapshot(request, SNAPSHOT_PEERS, reply);
+	struct snapshot *snapshot = member_snapshot(request, SNAPSHOT_MEMBERS, reply);
 
 	if (!snapshot)
 		return;
 	reply_json(reply, 200, view_peers(snapshot));
-	snapshot_clear(snapshot);
-	free(snapshot);
+	ask_done(snapshot);
 }
 
 /* Where nobody goes by the name there may be a reason for that, too. */
@@ -38,7 +38,7 @@ static void reply_why_absent(const struct request *request, const struct snapsho
 
 void handle_why(const struct request *request, struct reply *reply)
 {
-	struct snapshot *snapshot = member_snapshot(request, SNAPSHOT_PEERS, reply);
+	struct snapshot *snapshot = member_snapshot(request, SNAPSHOT_MEMBERS, reply);
 	const struct control_member *member;
 
 	if (!snapshot)
@@ -53,8 +53,7 @@ void handle_why(const struct request *request, struct reply *reply)
 			    service_names[snapshot->nat ? SERVICE_DATAPLANE : SERVICE_NAT]);
 	else if (member)
 		reply_json(reply, 200, view_why(snapshot, member));
-	snapshot_clear(snapshot);
-	free(snapshot);
+	ask_done(snapshot);
 }
 
 static void say_why_not(const struct control_member *member, const struct error *error,
@@ -109,7 +108,7 @@ static void probe(const struct request *request, const struct snapshot *snapshot
 
 void handle_ping(const struct request *request, struct reply *reply)
 {
-	struct snapshot *snapshot = member_snapshot(request, SNAPSHOT_PEERS, reply);
+	struct snapshot *snapshot = member_snapshot(request, SNAPSHOT_MEMBERS, reply);
 	const struct control_member *member;
 
 	if (!snapshot)
@@ -117,6 +116,5 @@ void handle_ping(const struct request *request, struct reply *reply)
 	member = member_find(snapshot->control, request->parameter, reply);
 	if (member)
 		probe(request, snapshot, member, reply);
-	snapshot_clear(snapshot);
-	free(snapshot);
+	ask_done(snapshot);
 }

@@ -269,10 +269,9 @@ void handle_join_server(const struct request *request, struct reply *reply)
 	length = browser_wish_encode(&wish, &bytes);
 	if (!ask_for_server(request, reply, BROWSER_GET, bytes, length, &server))
 		return;
-	snapshot = member_snapshot(request, SNAPSHOT_PEERS, reply);
+	snapshot = member_snapshot(request, SNAPSHOT_MEMBERS, reply);
 	if (!snapshot)
 		return;
 	join(snapshot, &server, reply);
-	snapshot_clear(snapshot);
-	free(snapshot);
+	ask_done(snapshot);
 }

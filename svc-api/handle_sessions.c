@@ -23,19 +23,15 @@ static void ask_for_session(const struct request *request, struct reply *reply, 
 
 	if (!ask_one(request, reply, &ask, bytes, length))
 		return;
-	snapshot = malloc(sizeof(*snapshot));
-	if (!snapshot) {
-		reply_json(reply, 500, NULL);
-	} else if (metrics_session_decode(&session, ask.answer, ask.answer_length) < 0) {
+	if (metrics_session_decode(&session, ask.answer, ask.answer_length) < 0) {
 		ask_malformed(&ask, reply);
 	} else {
-		snapshot_take(snapshot, request->api->gather, request->api->service->run,
-			      BUS_FROM(SERVICE_CONTROL));
-		reply_json(reply, status, view_session(&session, snapshot->control));
-		snapshot_clear(snapshot);
+		snapshot = ask_snapshot(request, SNAPSHOT_OF(SNAPSHOT_CONTROL), reply);
+		if (snapshot)
+			reply_json(reply, status, view_session(&session, snapshot->control));
+		ask_done(snapshot);
 		metrics_session_clear(&session);
 	}
-	free(snapshot);
 	free(ask.answer);
 }
 

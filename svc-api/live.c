@@ -1,37 +1,24 @@
 #include "svc-api/live.h"
 
 #include <civetweb.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "svc-api/doorman.h"
 #include "svc-api/events.h"
-#include "svc-api/handlers.h"
 #include "svc-api/http.h"
 #include "svc-api/routes.h"
+#include "svc-api/snapshot.h"
+#include "svc-api/view.h"
 
 #define SILENT_S 5
 
 /* ---- the state */
 
-static const struct {
-	const char *name;
-	void (*handler)(const struct request *request, struct reply *reply);
-	const char *id; /* lists become objects by this member; NULL: as it is */
-} parts[] = {
-	{"status", handle_status, NULL},
-	{"network", handle_network, NULL},
-	{"peers", handle_peers, "id"},
-	{"servers", handle_servers, "id"},
-	{"metrics", handle_metrics_peers, "key"},
-	{"system", handle_system, NULL},
-	{"quality", handle_quality, NULL},
-};
-
-#define PARTS (sizeof(parts) / sizeof(parts[0]))
-
-static json_t *by_id(const json_t *list, const char *id)
+/* A list as an object, by a member of its items. list is taken over. */
+static json_t *by_id(json_t *list, const char *id)
 {
 	json_t *object = json_object(), *item;
 	size_t i;
@@ -43,43 +30,66 @@ static json_t *by_id(const json_t *list, const char *id)
 		if (name)
 			(void)json_object_set(object, name, item);
 	}
+	json_decref(list);
 	return object;
 }
 
-/* NULL: it cannot be had. */
-static json_t *ask_for(struct api *api, size_t i, int *status)
+static json_t *view_live(const struct api *api, const struct snapshot *snapshot)
 {
-	static const struct target nothing;
-	json_t *body = json_object(), *part = NULL;
-	struct request request = {.api = api, .target = &nothing, .body = body};
-	struct reply reply = {0};
+	uint64_t wall_us = clock_wall_us();
+	const struct control_status *control = snapshot->control;
+	const struct metrics_peers *peers = snapshot->peers;
 
-	parts[i].handler(&request, &reply);
-	*status = reply.status;
-	if (reply.status == 200)
-		part = parts[i].id ? by_id(reply.json, parts[i].id) : json_incref(reply.json);
-	reply_clear(&reply);
-	json_decref(body);
-	return part;
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "status",
+		api_is_starting(api, snapshot->now_us) ? json_null() : view_status(snapshot),
+		"network", view_network(snapshot), "peers",
+		control ? by_id(view_peers(snapshot), "id") : json_null(), "servers",
+		snapshot->servers ? by_id(view_servers(snapshot->servers, wall_us), "id")
+				  : json_null(),
+		"metrics",
+		peers ? by_id(view_metrics_peers(peers, control, wall_us), "key") : json_null(),
+		"system", snapshot->system ? view_system(snapshot->system, wall_us) : json_null(),
+		"quality", peers ? view_quality(peers, control) : json_null());
 }
 
-/* A service that is silent is waited for now and then only: what the others say would be late. */
+/* What to ask for: a service that is silent is asked now and then only, as what the others say
+ * would be late. */
+static uint32_t worth_asking(const uint64_t silent_until_us[SERVICE_COUNT], uint64_t now_us)
+{
+	uint32_t sources = 0;
+
+	for (enum snapshot_source i = 0; i < SNAPSHOT_SOURCES; i++)
+		if (now_us >= silent_until_us[snapshot_service(i)])
+			sources |= SNAPSHOT_OF(i);
+	return sources & SNAPSHOT_LIVE;
+}
+
+static void note_silent(uint64_t silent_until_us[SERVICE_COUNT], const struct snapshot *snapshot)
+{
+	for (enum snapshot_source i = 0; i < SNAPSHOT_SOURCES; i++)
+		if (snapshot->errors[i].code == -ETIMEDOUT)
+			silent_until_us[snapshot_service(i)] =
+				snapshot->now_us + SILENT_S * CLOCK_SECOND;
+}
+
 static json_t *look(void *data)
 {
-	static uint64_t silent_until_us[PARTS];
-	json_t *state = json_object();
+	static uint64_t silent_until_us[SERVICE_COUNT];
+	struct api *api = data;
+	struct snapshot *snapshot = malloc(sizeof(*snapshot));
+	json_t *state = NULL;
 
-	for (size_t i = 0; i < PARTS; i++) {
-		uint64_t now_us = clock_now_us();
-		json_t *part = NULL;
-		int status = 0;
-
-		if (now_us >= silent_until_us[i])
-			part = ask_for(data, i, &status);
-		if (status == 504)
-			silent_until_us[i] = now_us + SILENT_S * CLOCK_SECOND;
-		(void)json_object_set_new(state, parts[i].name, part ? part : json_null());
-	}
+	if (!snapshot)
+		return NULL;
+	snapshot_take(snapshot, api->gather, api->service->run,
+		      worth_asking(silent_until_us, clock_now_us()));
+	note_silent(silent_until_us, snapshot);
+	snapshot->asked = SNAPSHOT_SERVICES; /* one that was left out is silent still */
+	atomic_fetch_or(&api->seen, snapshot->answered);
+	state = view_live(api, snapshot);
+	snapshot_clear(snapshot);
+	free(snapshot);
 	return state;
 }
 

@@ -1,29 +1,22 @@
 #include "svc-api/member.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/text.h"
+#include "svc-api/ask.h"
 #include "svc-api/clean.h"
 #include "svc-api/routes.h"
 #include "svc-api/view.h"
 
-struct snapshot *member_snapshot(const struct request *request, uint32_t services,
+struct snapshot *member_snapshot(const struct request *request, uint32_t sources,
 				 struct reply *reply)
 {
-	struct snapshot *snapshot = malloc(sizeof(*snapshot));
+	struct snapshot *snapshot = ask_snapshot(request, sources, reply);
 
-	if (!snapshot) {
-		reply_json(reply, 500, NULL);
-		return NULL;
-	}
-	snapshot_take(snapshot, request->api->gather, request->api->service->run, services);
-	atomic_fetch_or(&request->api->seen, snapshot->answered);
-	if (snapshot->control)
+	if (!snapshot || snapshot->control)
 		return snapshot;
-	reply_failure(reply, SERVICE_CONTROL, &snapshot->control_error);
-	snapshot_clear(snapshot);
-	free(snapshot);
+	reply_failure(reply, SERVICE_CONTROL, &snapshot->errors[SNAPSHOT_CONTROL]);
+	ask_done(snapshot);
 	return NULL;
 }
 

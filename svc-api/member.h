@@ -7,9 +7,8 @@
 struct request;
 struct reply;
 
-/* The members as they are now, with what services (control and others, BUS_FROM(...) | ...) say of
- * them: to be cleared and freed. NULL with the reply made. */
-struct snapshot *member_snapshot(const struct request *request, uint32_t services,
+/* ask_snapshot() of sources with SNAPSHOT_CONTROL, which has answered. */
+struct snapshot *member_snapshot(const struct request *request, uint32_t sources,
 				 struct reply *reply);
 /* By id, else by name, and never this machine itself. NULL with the reply made. */
 const struct control_member *member_find(const struct control_status *control, const char *name,

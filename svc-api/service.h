@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/service.h"
@@ -31,6 +32,8 @@ struct api {
 	atomic_uint seen; /* BUS_FROM(...) of every service that has ever answered */
 };
 
+/* Not every service has been heard of since this one started, a moment ago. */
+bool api_is_starting(const struct api *api, uint64_t now_us);
 /* Runs until SIGTERM. Returns the exit status. */
 int api_run(const struct service *service);
 

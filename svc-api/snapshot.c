@@ -6,67 +6,105 @@
 
 #include "common/clock.h"
 
-static void decode_control(struct snapshot *snapshot, const struct gather_ask *ask)
+/* ---- one answer each; false: malformed */
+
+static bool take_control(struct snapshot *snapshot, const uint8_t *bytes, size_t length)
 {
-	if (control_status_decode(&snapshot->control_status, ask->answer, ask->answer_length) == 0)
-		snapshot->control = &snapshot->control_status;
-	else
-		error_set(&snapshot->control_error, -EPROTO, "the answer is malformed");
+	if (control_status_decode(&snapshot->control_status, bytes, length) < 0)
+		return false;
+	snapshot->control = &snapshot->control_status;
+	return true;
 }
 
-static void decode_nat(struct snapshot *snapshot, const struct gather_ask *ask)
+static bool take_nat(struct snapshot *snapshot, const uint8_t *bytes, size_t length)
 {
-	if (nat_state_decode(&snapshot->nat_state, ask->answer, ask->answer_length) == 0)
-		snapshot->nat = &snapshot->nat_state;
+	if (nat_state_decode(&snapshot->nat_state, bytes, length) < 0)
+		return false;
+	snapshot->nat = &snapshot->nat_state;
+	return true;
 }
 
-static void decode_dataplane(struct snapshot *snapshot, const struct gather_ask *ask)
+static bool take_dataplane(struct snapshot *snapshot, const uint8_t *bytes, size_t length)
 {
-	if (dataplane_state_decode(&snapshot->dataplane_state, ask->answer, ask->answer_length) ==
-	    0)
-		snapshot->dataplane = &snapshot->dataplane_state;
+	if (dataplane_state_decode(&snapshot->dataplane_state, bytes, length) < 0)
+		return false;
+	snapshot->dataplane = &snapshot->dataplane_state;
+	return true;
+}
+
+static bool take_peers(struct snapshot *snapshot, const uint8_t *bytes, size_t length)
+{
+	if (metrics_peers_decode(&snapshot->metrics_peers, bytes, length) < 0)
+		return false;
+	snapshot->peers = &snapshot->metrics_peers;
+	return true;
+}
+
+static bool take_system(struct snapshot *snapshot, const uint8_t *bytes, size_t length)
+{
+	if (metrics_system_decode(&snapshot->metrics_system, bytes, length) < 0)
+		return false;
+	snapshot->system = &snapshot->metrics_system;
+	return true;
+}
+
+static bool take_servers(struct snapshot *snapshot, const uint8_t *bytes, size_t length)
+{
+	if (browser_servers_decode(&snapshot->browser_servers, bytes, length) < 0)
+		return false;
+	snapshot->servers = &snapshot->browser_servers;
+	return true;
 }
 
 static const struct source {
 	enum service_id id;
 	uint32_t type;
-	void (*decode)(struct snapshot *snapshot, const struct gather_ask *ask);
-} sources[] = {
-	{SERVICE_CONTROL, CONTROL_GET_STATUS, decode_control},
-	{SERVICE_NAT, NAT_GET_STATE, decode_nat},
-	{SERVICE_DATAPLANE, DATAPLANE_GET_STATE, decode_dataplane},
-	{SERVICE_METRICS, BUS_REQUEST_PING, NULL},
-	{SERVICE_BROWSER, BUS_REQUEST_PING, NULL},
+	bool (*take)(struct snapshot *snapshot, const uint8_t *bytes, size_t length);
+} known[SNAPSHOT_SOURCES] = {
+	[SNAPSHOT_CONTROL] = {SERVICE_CONTROL, CONTROL_GET_STATUS, take_control},
+	[SNAPSHOT_NAT] = {SERVICE_NAT, NAT_GET_STATE, take_nat},
+	[SNAPSHOT_DATAPLANE] = {SERVICE_DATAPLANE, DATAPLANE_GET_STATE, take_dataplane},
+	[SNAPSHOT_PEERS] = {SERVICE_METRICS, METRICS_GET_PEERS, take_peers},
+	[SNAPSHOT_SYSTEM] = {SERVICE_METRICS, METRICS_GET_SYSTEM, take_system},
+	[SNAPSHOT_SERVERS] = {SERVICE_BROWSER, BROWSER_LIST, take_servers},
+	[SNAPSHOT_METRICS_ANSWERS] = {SERVICE_METRICS, BUS_REQUEST_PING, NULL},
+	[SNAPSHOT_BROWSER_ANSWERS] = {SERVICE_BROWSER, BUS_REQUEST_PING, NULL},
 };
-#define SOURCES (sizeof(sources) / sizeof(sources[0]))
 
-static void take_answer(struct snapshot *snapshot, const struct source *source,
-			const struct gather_ask *ask)
+enum service_id snapshot_service(enum snapshot_source source)
 {
-	if (ask->error.code == 0) {
-		snapshot->answered |= BUS_FROM(source->id);
-		if (source->decode)
-			source->decode(snapshot, ask);
-	} else if (source->id == SERVICE_CONTROL) {
-		snapshot->control_error = ask->error;
-	}
+	return known[source].id;
+}
+
+/* ---- all of them */
+
+static void take_answer(struct snapshot *snapshot, size_t i, const struct gather_ask *ask)
+{
+	const struct source *source = &known[i];
+
+	snapshot->errors[i] = ask->error;
+	if (ask->error.code != 0)
+		return;
+	snapshot->answered |= BUS_FROM(source->id);
+	if (source->take && !source->take(snapshot, ask->answer, ask->answer_length))
+		error_set(&snapshot->errors[i], -EPROTO, "the answer is malformed");
 }
 
 void snapshot_take(struct snapshot *snapshot, struct gather *gather, const char *run,
-		   uint32_t services)
+		   uint32_t sources)
 {
-	struct gather_ask asks[SOURCES] = {0};
-	const struct source *asked[SOURCES];
-	size_t n = 0;
+	struct gather_ask asks[SNAPSHOT_SOURCES] = {0};
+	size_t asked[SNAPSHOT_SOURCES], n = 0;
 
+	_Static_assert(SNAPSHOT_SOURCES <= GATHER_ASKS_MAX, "asked at once");
 	memset(snapshot, 0, sizeof(*snapshot));
-	snapshot->asked = services;
-	for (size_t i = 0; i < SOURCES; i++) {
-		if (!(services & BUS_FROM(sources[i].id)))
+	for (size_t i = 0; i < SNAPSHOT_SOURCES; i++) {
+		if (!(sources & SNAPSHOT_OF(i)))
 			continue;
-		asked[n] = &sources[i];
-		asks[n++] = (struct gather_ask){.to = sources[i].id,
-						.type = sources[i].type,
+		snapshot->asked |= BUS_FROM(known[i].id);
+		asked[n] = i;
+		asks[n++] = (struct gather_ask){.to = known[i].id,
+						.type = known[i].type,
 						.timeout_ms = SNAPSHOT_TIMEOUT_MS,
 						.repeatable = true};
 	}
@@ -87,9 +125,15 @@ void snapshot_clear(struct snapshot *snapshot)
 		nat_state_clear(&snapshot->nat_state);
 	if (snapshot->dataplane)
 		dataplane_state_clear(&snapshot->dataplane_state);
+	if (snapshot->peers)
+		metrics_peers_clear(&snapshot->metrics_peers);
+	if (snapshot->servers)
+		browser_servers_clear(&snapshot->browser_servers);
 	snapshot->control = NULL;
 	snapshot->nat = NULL;
 	snapshot->dataplane = NULL;
+	snapshot->peers = NULL;
+	snapshot->servers = NULL;
 }
 
 static bool same_key(const uint8_t *a, const uint8_t *b)

@@ -166,8 +166,9 @@ static void put_peer(struct metric *metric, enum peer_metric which, const char *
 	}
 }
 
-static void put_peers(const struct snapshot *snapshot, const struct metrics_peers *peers, FILE *out)
+static void put_peers(const struct snapshot *snapshot, FILE *out)
 {
+	const struct metrics_peers *peers = snapshot->peers;
 	struct metric network = {out, "lanrage_network_quality", "gauge",
 				 "Mean quality over the connected peers.", false};
 	const struct metrics_peer *worst;
@@ -226,8 +227,7 @@ static void put_lan(const struct dataplane_lan_counters *lan, FILE *out)
 	}
 }
 
-char *view_prometheus(const struct snapshot *snapshot, const struct metrics_peers *peers,
-		      const struct metrics_system *system)
+char *view_prometheus(const struct snapshot *snapshot)
 {
 	char *text = NULL;
 	size_t length;
@@ -238,10 +238,10 @@ char *view_prometheus(const struct snapshot *snapshot, const struct metrics_peer
 	put_version(out);
 	put_services(snapshot, out);
 	put_party(snapshot, out);
-	if (peers)
-		put_peers(snapshot, peers, out);
-	if (system)
-		put_system(system, out);
+	if (snapshot->peers)
+		put_peers(snapshot, out);
+	if (snapshot->system)
+		put_system(snapshot->system, out);
 	if (snapshot->dataplane)
 		put_lan(&snapshot->dataplane->lan_counters, out);
 	if (fclose(out) == 0)

@@ -9,13 +9,10 @@
 #define LANRAGE_API_VIEW_PROMETHEUS_H
 
 #include "svc-api/snapshot.h"
-#include "svc-metrics/codec.h"
 
 #define PROMETHEUS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-/* snapshot: of SNAPSHOT_ALL. peers and system NULL: unknown. The caller's to free(); NULL without
- * memory. */
-char *view_prometheus(const struct snapshot *snapshot, const struct metrics_peers *peers,
-		      const struct metrics_system *system);
+/* snapshot: of SNAPSHOT_LIVE. The caller's to free(); NULL without memory. */
+char *view_prometheus(const struct snapshot *snapshot);
 
 #endif

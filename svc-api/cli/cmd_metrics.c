@@ -148,7 +148,7 @@ static void print_system(const json_t *system, const json_t *lan)
 	print_traffic(json_object_get(system, "interfaces"), "INTERFACE");
 }
 
-/* That of the worst way, as one notices that first. */
+/* The mean of all ways, and where to look first. */
 static void print_quality(const json_t *quality)
 {
 	const json_t *worst = json_object_get(quality, "worst");

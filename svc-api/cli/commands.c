@@ -133,7 +133,7 @@ const struct command commands[] = {
 	{.words = "metrics",
 	 .arguments = "[PEER]",
 	 .help = "load of this machine, and the way to each member",
-	 .about = "The quality is from 0 to 100, and that of the whole is that of the worst way. "
+	 .about = "The quality is from 0 to 100; that of the whole is the mean of all ways. "
 		  "With a member's name: what its quality is made of, and each path to it.",
 	 .examples = "lanrage metrics\nlanrage metrics kira",
 	 .group = GROUP_MACHINE,

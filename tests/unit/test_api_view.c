@@ -130,8 +130,8 @@ static int set_up(void **state)
 	dataplane->cipher_ns = 549;
 	snapshot.dataplane = dataplane;
 	snapshot.nat = nat;
-	snapshot.asked = SNAPSHOT_ALL;
-	snapshot.answered = SNAPSHOT_ALL;
+	snapshot.asked = SNAPSHOT_SERVICES;
+	snapshot.answered = SNAPSHOT_SERVICES;
 	snapshot.now_us = 100000000;
 	for (int id = 0; id < SERVICE_COUNT; id++)
 		snapshot.supervision.services[id] = (struct supervised){

@@ -56,7 +56,9 @@ static int set_up(void **state)
 	snapshot.dataplane_state.lan_counters =
 		(struct dataplane_lan_counters){1, 2, 3, 4, 5, 6, 7};
 	snapshot.dataplane = &snapshot.dataplane_state;
-	snapshot.answered = SNAPSHOT_ALL & ~BUS_FROM(SERVICE_NAT);
+	snapshot.peers = &peers;
+	snapshot.system = &machine;
+	snapshot.answered = SNAPSHOT_SERVICES & ~BUS_FROM(SERVICE_NAT);
 	for (int id = 0; id < SERVICE_COUNT; id++)
 		snapshot.supervision.services[id].restarts = (uint64_t)id;
 	snapshot.supervision.services[SERVICE_BROWSER].restarts = SUPERVISION_UNKNOWN;
@@ -238,7 +240,7 @@ static const char golden[] =
 
 static void test_golden(void **state)
 {
-	char *text = view_prometheus(&snapshot, &peers, &machine);
+	char *text = view_prometheus(&snapshot);
 
 	(void)state;
 	assert_string_equal(text, golden);
@@ -255,7 +257,7 @@ static void test_unknown(void **state)
 	snapshot.control = NULL;
 	snapshot.dataplane = NULL;
 	machine.cpu_permille = METRICS_UNKNOWN_PERMILLE;
-	text = view_prometheus(&snapshot, &peers, &machine);
+	text = view_prometheus(&snapshot);
 	assert_true(read_strictly(text) > 0);
 	assert_int_equal(times(text, "peer=\"\",id=\"1212121212121212\""), 8);
 	assert_null(strstr(text, "lanrage_lan"));
@@ -263,7 +265,9 @@ static void test_unknown(void **state)
 	assert_null(strstr(text, "party"));
 	free(text);
 	machine.cpu_permille = 125;
-	text = view_prometheus(&snapshot, NULL, NULL);
+	snapshot.peers = NULL;
+	snapshot.system = NULL;
+	text = view_prometheus(&snapshot);
 	assert_int_equal(read_strictly(text), 12);
 	assert_null(strstr(text, "peer"));
 	free(text);
@@ -278,7 +282,7 @@ static void test_long_names(void **state)
 	memset(name, '"', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
 	strcpy(members[1].name, name);
-	text = view_prometheus(&snapshot, &peers, &machine);
+	text = view_prometheus(&snapshot);
 	assert_int_equal(read_strictly(text), 32);
 	for (size_t i = 0; i + 1 < sizeof(name); i++)
 		memcpy(escaped + 2 * i, "\\\"", 3);
