@@ -31,7 +31,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(if $(SANITIZE),-fsanitize=$(
 
 # ---- what is built from what
 
-COMMON  := $(addprefix common/,error.c log.c clock.c addr.c config.c text.c)
+COMMON  := $(addprefix common/,error.c log.c clock.c addr.c bucket.c config.c text.c)
 SERVICE := $(COMMON) $(addprefix common/,loop.c service.c bus.c bus_server.c bus_listen.c bus_client.c bus_dial.c bus_probe.c \
 	envelope.c pb.c)
 # libipsec-mb is for x86-64 only
@@ -47,7 +47,7 @@ SRC_lanraged := $(COMMON) $(wildcard deploy/launcher/*.c)
 LIB_lanraged := -lcap-ng -linih
 
 SRC_lanrage-dataplane := $(SERVICE) $(WIREGUARD) $(addprefix svc-dataplane/, \
-	allowedips.c tai64n.c bucket.c sources.c index.c context.c tunnel.c staging.c handshake.c \
+	allowedips.c tai64n.c sources.c index.c context.c tunnel.c staging.c handshake.c \
 	checksum.c split.c coalesce.c ecn.c trains.c backlog.c \
 	note.c probe.c path.c reach.c schedule.c relaylink.c reflexive.c peer.c peertable.c \
 	engine.c desired.c manual.c snapshot.c fragment.c lan.c \
@@ -86,7 +86,7 @@ SRC_lanrage-browser := $(SERVICE) $(addprefix svc-browser/,main.c service.c disp
 PB_lanrage-browser  := ipc dataplane nat control browser
 LIB_lanrage-browser := $(call pkg,$(LIBS_BUS)) $(NNG)
 
-SRC_lanrage-api := $(SERVICE) $(wildcard svc-api/*.c svc-api/discord/*.c) svc-api/cli/duration.c svc-dataplane/codec.c svc-dataplane/bucket.c \
+SRC_lanrage-api := $(SERVICE) $(wildcard svc-api/*.c svc-api/discord/*.c) svc-api/cli/duration.c svc-dataplane/codec.c \
 	svc-nat/codec.c svc-control/codec.c svc-browser/codec.c \
 	$(addprefix svc-metrics/,codec.c session_codec.c quality.c series.c)
 PB_lanrage-api  := ipc dataplane nat control metrics browser
@@ -102,7 +102,7 @@ PB_lanrage-server  := rendezvous
 LIB_lanrage-server := $(call pkg,$(LIBS_SERVER)) -linih
 
 SRC_lanrage-relay := $(sort $(COMMON) common/loop.c common/service.c $(WIREGUARD) $(RENDEZVOUS) \
-	svc-dataplane/tai64n.c svc-dataplane/bucket.c svc-dataplane/sources.c svc-nat/stun.c svc-nat/tcpframe.c \
+	svc-dataplane/tai64n.c svc-dataplane/sources.c svc-nat/stun.c svc-nat/tcpframe.c \
 	$(addprefix svc-nat/relay/,main.c service.c binding.c forward.c packetloop.c quota.c \
 	registration.c responder.c revocation.c route.c statefile.c stock.c stream.c ticket.c))
 PB_lanrage-relay  := rendezvous

@@ -370,7 +370,7 @@ static enum auth_need need_of(const struct mg_request_info *info, const char *pa
 
 static bool take_turn(struct api *api, struct bucket *bucket, uint32_t per_second)
 {
-	struct bucket_limit limit = {.per_second = per_second, .burst = per_second};
+	struct bucket_limit limit = BUCKET_PER_SECOND(per_second, per_second);
 	bool good;
 
 	pthread_mutex_lock(&api->mutex);

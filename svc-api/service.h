@@ -7,13 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/bucket.h"
 #include "common/service.h"
 #include "svc-api/auth.h"
 #include "svc-api/discord/poster.h"
 #include "svc-api/doorman.h"
 #include "svc-api/events.h"
 #include "svc-api/gather.h"
-#include "svc-dataplane/bucket.h"
 
 /* How long after its own start the API says "starting" instead of showing gaps. */
 #define API_STARTING_MS 5000

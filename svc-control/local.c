@@ -26,7 +26,7 @@
 #define DIRECTORY  "local"
 #define GROUP()	   addr_ipv4(BEACON_GROUP, BEACON_PORT)
 
-static const struct limits_rate answer_rate = {20, CLOCK_SECOND / 20};
+static const struct bucket_limit answer_rate = {20, CLOCK_SECOND / 20};
 
 static const struct addr_prefix *party_prefix(const struct control *control)
 {
@@ -250,7 +250,7 @@ static void local_heard_query(struct control *control, const struct beacon *quer
 	uint8_t bytes[BEACON_SIZE];
 
 	if (!local->engine || !control->party.joined ||
-	    limits_bucket_take(&local->answers, &answer_rate, clock_now_us()) != 0)
+	    !bucket_take(&local->answers, answer_rate, clock_now_us()))
 		return;
 	memcpy(here.nonce, query->nonce, sizeof(here.nonce));
 	beacon_sign(&here, control->party.record.beacon_key, own);

@@ -47,7 +47,7 @@ struct local {
 	struct loop_timer stop;	 /* of the engine, not from inside of it */
 	unsigned queries;	 /* since seeking began */
 	uint8_t nonce[BEACON_NONCE_SIZE];
-	struct limits_bucket answers;
+	struct bucket answers;
 	/* of a joiner, in the order found */
 	size_t n_found, n_tried;
 	struct addr found[LOCAL_FOUND_MAX];

@@ -26,8 +26,6 @@ int context_init(struct context *context, const struct engine_ops *ops, const ui
 	memset(context, 0, sizeof(*context));
 	context->ops = *ops;
 	context->good_key = context_random(context);
-	bucket_fill(&context->handshakes, CONTEXT_HANDSHAKES, 0);
-	bucket_fill(&context->handshakes_proven, CONTEXT_HANDSHAKES_PROVEN, 0);
 	tai64n_init(&context->timestamps, reserved_s * NS_PER_SECOND);
 	result = context_set_private_key(context, private_key);
 	if (result == 0)

@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/bucket.h"
 #include "svc-dataplane/allowedips.h"
-#include "svc-dataplane/bucket.h"
 #include "svc-dataplane/cookie.h"
 #include "svc-dataplane/engine.h"
 #include "svc-dataplane/index.h"
@@ -27,11 +27,11 @@
 
 /* Handshakes from strangers that are taken up without asking for a cookie, and with one: of all,
  * and of one address. */
-#define CONTEXT_HANDSHAKES	  ((struct bucket_limit){.per_second = 300, .burst = 600})
-#define CONTEXT_HANDSHAKES_PROVEN ((struct bucket_limit){.per_second = 600, .burst = 600})
-#define CONTEXT_HANDSHAKES_SOURCE ((struct bucket_limit){.per_second = 50, .burst = 100})
+#define CONTEXT_HANDSHAKES	  BUCKET_PER_SECOND(300, 600)
+#define CONTEXT_HANDSHAKES_PROVEN BUCKET_PER_SECOND(600, 600)
+#define CONTEXT_HANDSHAKES_SOURCE BUCKET_PER_SECOND(50, 100)
 /* Of one address that a peer or a relay has shown to be its own. */
-#define CONTEXT_HANDSHAKES_KNOWN ((struct bucket_limit){.per_second = 500, .burst = 1000})
+#define CONTEXT_HANDSHAKES_KNOWN BUCKET_PER_SECOND(500, 1000)
 
 /* What sources_take() counts here. */
 enum context_source { CONTEXT_SOURCE_PROVEN, CONTEXT_SOURCE_KNOWN, CONTEXT_SOURCES };

@@ -26,7 +26,7 @@
 #define DISCOVERY_GROUP_US  (2 * CLOCK_SECOND) /* then it is asked again */
 #define DISCOVERY_QUESTIONS 32
 /* A member that tries all ports must not make us ask the kernel all day. */
-#define DISCOVERY_ASKS ((struct bucket_limit){.per_second = 100, .burst = 50})
+#define DISCOVERY_ASKS BUCKET_PER_SECOND(100, 50)
 
 struct discovery_question {
 	uint32_t group; /* network order; 0: it is about the port */

@@ -210,8 +210,6 @@ static struct lan_limit *limit_of(struct lan *lan, uint64_t now_us, uint32_t mem
 			oldest = limit;
 	}
 	*oldest = (struct lan_limit){.member = member, .port = port, .used_us = now_us};
-	bucket_fill(&oldest->packets, port ? LAN_PER_PORT : LAN_PER_MEMBER, now_us);
-	bucket_fill(&oldest->blocks, LAN_BLOCKS, now_us);
 	return oldest;
 }
 
@@ -245,7 +243,7 @@ static bool is_within(struct lan *lan, uint64_t now_us, uint32_t member, uint16_
 		return false;
 	}
 	if ((one && !bucket_take(&all->packets, LAN_PER_MEMBER, now_us)) ||
-	    !bucket_take_several(&all->blocks, LAN_BLOCKS, now_us, blocks)) {
+	    bucket_ask(&all->blocks, LAN_BLOCKS, now_us, blocks) != 0) {
 		limit_exceeded(lan, now_us, all, port);
 		return false;
 	}

@@ -30,7 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "svc-dataplane/bucket.h"
+#include "common/bucket.h"
 #include "svc-dataplane/codec.h"
 
 #define LAN_SAME_US    50000
@@ -38,11 +38,11 @@
 #define LAN_SENT       256 /* packets remembered, of the last LAN_SAME_US */
 #define LAN_TRAINS     16  /* fragmented datagrams under way */
 #define LAN_LIMITS     128 /* members and ports, each way */
-#define LAN_PER_PORT   ((struct bucket_limit){.per_second = 1000, .burst = 1000})
-#define LAN_PER_MEMBER ((struct bucket_limit){.per_second = 2000, .burst = 2000})
+#define LAN_PER_PORT   BUCKET_PER_SECOND(1000, 1000)
+#define LAN_PER_MEMBER BUCKET_PER_SECOND(2000, 2000)
 /* In blocks of LAN_BLOCK bytes: 2 Mbit/s. */
 #define LAN_BLOCK  64
-#define LAN_BLOCKS ((struct bucket_limit){.per_second = 4096, .burst = 8192})
+#define LAN_BLOCKS BUCKET_PER_SECOND(4096, 8192)
 
 /* Addresses in network order, as in packets. */
 struct lan_config {

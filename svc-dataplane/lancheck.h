@@ -16,15 +16,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/bucket.h"
 #include "common/loop.h"
-#include "svc-dataplane/bucket.h"
 #include "svc-dataplane/codec.h"
 
 #define LANCHECK_PORT	 8669
 #define LANCHECK_SIZE	 16
 #define LANCHECK_TRIES	 3
 #define LANCHECK_MS	 300 /* between tries, and after the last */
-#define LANCHECK_ANSWERS ((struct bucket_limit){.per_second = 20, .burst = 40})
+#define LANCHECK_ANSWERS BUCKET_PER_SECOND(20, 40)
 
 struct lancheck {
 	struct loop *loop;

@@ -36,7 +36,7 @@
 #define HOLD_MOST_S	    1920u
 
 void path_init(struct path *path, uint32_t id, enum dataplane_path_kind kind,
-	       enum dataplane_path_origin origin, uint64_t now_us)
+	       enum dataplane_path_origin origin)
 {
 	memset(path, 0, sizeof(*path));
 	path->id = id;
@@ -44,8 +44,6 @@ void path_init(struct path *path, uint32_t id, enum dataplane_path_kind kind,
 	path->origin = origin;
 	path->state = DATAPLANE_PATH_UNTRIED;
 	path->usable = kind == DATAPLANE_PATH_DIRECT;
-	bucket_fill(&path->unproven, PATH_UNPROVEN, now_us);
-	bucket_fill(&path->replies, PATH_REPLIES, now_us);
 }
 
 bool path_set_state(struct path *path, enum dataplane_path_state state, uint64_t now_us)

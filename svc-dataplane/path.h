@@ -31,8 +31,8 @@
 #include <stdint.h>
 
 #include "common/addr.h"
+#include "common/bucket.h"
 #include "common/clock.h"
-#include "svc-dataplane/bucket.h"
 #include "svc-dataplane/codec.h"
 #include "svc-dataplane/cookie.h"
 #include "svc-dataplane/frame.h"
@@ -101,8 +101,8 @@ struct path {
 	struct probe_window probes;
 };
 
-#define PATH_UNPROVEN ((struct bucket_limit){.per_second = 20, .burst = 10})
-#define PATH_REPLIES  ((struct bucket_limit){.per_second = 20, .burst = 20})
+#define PATH_UNPROVEN BUCKET_PER_SECOND(20, 10)
+#define PATH_REPLIES  BUCKET_PER_SECOND(20, 20)
 
 /* What a peer is doing, as far as probing depends on it. */
 struct path_pace {
@@ -128,7 +128,7 @@ struct path_choice {
 };
 
 void path_init(struct path *path, uint32_t id, enum dataplane_path_kind kind,
-	       enum dataplane_path_origin origin, uint64_t now_us);
+	       enum dataplane_path_origin origin);
 /* The one transition; true if the state changed. */
 bool path_set_state(struct path *path, enum dataplane_path_state state, uint64_t now_us);
 

@@ -52,8 +52,6 @@ int peer_new(struct peer **peer, struct context *context, const uint8_t *public_
 	new->paths_changed_us = now_us;
 	new->trying_us = now_us;
 	staging_queue_init(&new->waiting);
-	bucket_fill(&new->probe_bucket, REACH_PROBES, now_us);
-	bucket_fill(&new->doubles, REACH_DOUBLES, now_us);
 	*peer = new;
 	return 0;
 }
@@ -285,7 +283,7 @@ void peer_end_pings(struct peer *peer)
 
 /* ---- notes */
 
-#define NOTE_PARTS ((struct bucket_limit){.per_second = 50, .burst = 64})
+#define NOTE_PARTS BUCKET_PER_SECOND(50, 64)
 
 int peer_send_note(struct peer *peer, uint64_t now_us, const uint8_t *bytes, size_t length)
 {
@@ -313,12 +311,10 @@ void peer_note(struct peer *peer, uint64_t now_us, const struct frame_note *part
 
 	if (!peer->member || !ops->noted)
 		return;
-	if (!peer->note) {
+	if (!peer->note)
 		peer->note = calloc(1, sizeof(*peer->note));
-		if (!peer->note)
-			return;
-		bucket_fill(&peer->note_bucket, NOTE_PARTS, now_us);
-	}
+	if (!peer->note)
+		return;
 	if (bucket_take(&peer->note_bucket, NOTE_PARTS, now_us) && note_assemble(peer->note, part))
 		ops->noted(ops->data, peer->tunnel.session.remote.public_key, peer->note->bytes,
 			   peer->note->length);

@@ -111,7 +111,7 @@ static struct path *add_path(struct peer *peer, uint64_t now_us, struct relaylin
 		return NULL;
 	path = &peer->paths[peer->n_paths++];
 	path_init(path, peer->next_path_id++, relay ? DATAPLANE_PATH_RELAY : DATAPLANE_PATH_DIRECT,
-		  origin, now_us);
+		  origin);
 	path->relay = relay;
 	if (relay)
 		refresh_usable(peer, path, now_us);

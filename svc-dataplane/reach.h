@@ -15,8 +15,8 @@
 
 #include "svc-dataplane/peer.h"
 
-#define REACH_PROBES	 ((struct bucket_limit){.per_second = 10, .burst = 5})
-#define REACH_DOUBLES	 ((struct bucket_limit){.per_second = 200, .burst = 20})
+#define REACH_PROBES	 BUCKET_PER_SECOND(10, 5)
+#define REACH_DOUBLES	 BUCKET_PER_SECOND(200, 20)
 #define REACH_DOUBLE_MAX 300 /* bytes of an inner packet */
 #define REACH_CREDIT	 6
 #define REACH_CREDIT_MAX 200

@@ -494,7 +494,7 @@ static int open_packets(struct dataplane *dataplane, struct error *error)
 	dataplane->offloads_failing = offloads_that_fail();
 	set_offloads(dataplane, 0);
 	if (stun >= 0) {
-		stunpipe_init(&dataplane->stun, stun, clock_now_us());
+		stunpipe_init(&dataplane->stun, stun);
 		config.stun = &dataplane->stun;
 	}
 	config.underlay = dataplane->underlay;

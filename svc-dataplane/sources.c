@@ -39,7 +39,7 @@ void sources_free(struct sources *sources)
 	free(sources);
 }
 
-static struct source *source_find(struct sources *sources, uint64_t now_us, uint8_t family,
+static struct source *source_find(struct sources *sources, uint8_t family,
 				  const uint8_t prefix[PREFIX_SIZE])
 {
 	struct source *set, *oldest;
@@ -55,8 +55,7 @@ static struct source *source_find(struct sources *sources, uint64_t now_us, uint
 	}
 	memcpy(oldest->prefix, prefix, PREFIX_SIZE);
 	oldest->family = family;
-	for (unsigned use = 0; use < sources->uses; use++)
-		bucket_fill(&oldest->buckets[use], sources->limits[use], now_us);
+	memset(oldest->buckets, 0, sizeof(oldest->buckets));
 	return oldest;
 }
 
@@ -66,7 +65,7 @@ bool sources_take(struct sources *sources, uint64_t now_us, const struct addr *f
 	struct source *source;
 
 	memcpy(prefix, from->ip, from->family == ADDR_IPV4 ? 4 : PREFIX_SIZE);
-	source = source_find(sources, now_us, from->family, prefix);
+	source = source_find(sources, from->family, prefix);
 	source->used_us = now_us;
 	return bucket_take(&source->buckets[use], sources->limits[use], now_us);
 }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "common/addr.h"
-#include "svc-dataplane/bucket.h"
+#include "common/bucket.h"
 
 #define SOURCES_USES 2 /* at most */
 

@@ -9,7 +9,7 @@
 #define STUN_ID_OFFSET	 8
 
 static const uint8_t stun_cookie[4] = {0x21, 0x12, 0xa4, 0x42};
-static const struct bucket_limit rate = {.per_second = STUNPIPE_RATE, .burst = STUNPIPE_BURST};
+#define RATE BUCKET_PER_SECOND(STUNPIPE_RATE, STUNPIPE_BURST)
 
 bool stunpipe_is_stun(const uint8_t *bytes, size_t length)
 {
@@ -28,12 +28,10 @@ static bool is_request(const uint8_t *message)
 	return (message[0] & 0x01) == 0 && (message[1] & 0x10) == 0;
 }
 
-void stunpipe_init(struct stunpipe *pipe, int fd, uint64_t now_us)
+void stunpipe_init(struct stunpipe *pipe, int fd)
 {
 	memset(pipe, 0, sizeof(*pipe));
 	pipe->fd = fd;
-	bucket_fill(&pipe->out, rate, now_us);
-	bucket_fill(&pipe->in, rate, now_us);
 }
 
 ssize_t stunpipe_read(struct stunpipe *pipe, uint64_t now_us, struct addr *to,
@@ -52,7 +50,7 @@ ssize_t stunpipe_read(struct stunpipe *pipe, uint64_t now_us, struct addr *to,
 	if ((size_t)got < sizeof(header) || (whole.msg_flags & MSG_TRUNC) ||
 	    header.length != (size_t)got - sizeof(header) ||
 	    !stunpipe_is_stun(message, header.length) || !addr_is_sendable(&header.addr) ||
-	    header.addr.port == 0 || !bucket_take(&pipe->out, rate, now_us))
+	    header.addr.port == 0 || !bucket_take(&pipe->out, RATE, now_us))
 		return 0;
 	*to = header.addr;
 	return (ssize_t)header.length;
@@ -97,7 +95,7 @@ bool stunpipe_write(struct stunpipe *pipe, uint64_t now_us, const struct addr *f
 	};
 	struct msghdr whole = {.msg_iov = parts, .msg_iovlen = 2};
 
-	if (length > STUNPIPE_MESSAGE_MAX || !bucket_take(&pipe->in, rate, now_us))
+	if (length > STUNPIPE_MESSAGE_MAX || !bucket_take(&pipe->in, RATE, now_us))
 		return false;
 	header.sent_us = sent_at(pipe, message);
 	header.length = (uint32_t)length;

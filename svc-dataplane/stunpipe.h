@@ -20,7 +20,7 @@
 #include <sys/types.h>
 
 #include "common/addr.h"
-#include "svc-dataplane/bucket.h"
+#include "common/bucket.h"
 
 #define STUNPIPE_MESSAGE_MAX 1280
 #define STUNPIPE_RATE	     500
@@ -54,7 +54,7 @@ struct stunpipe {
  * no WireGuard message is that short: so none passes, not even one whose index is the cookie. */
 bool stunpipe_is_stun(const uint8_t *bytes, size_t length);
 
-void stunpipe_init(struct stunpipe *pipe, int fd, uint64_t now_us);
+void stunpipe_init(struct stunpipe *pipe, int fd);
 /* One message from nat: its length, with *to set; 0 when one came but may not pass; -EAGAIN when
  * none is waiting; another negative errno when the pipe is broken. */
 ssize_t stunpipe_read(struct stunpipe *pipe, uint64_t now_us, struct addr *to,

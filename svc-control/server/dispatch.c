@@ -9,7 +9,7 @@
 #include "svc-control/server/renewals.h"
 
 /* Of one connection, whatever it asks. */
-static const struct limits_rate request_rate = {200, CLOCK_SECOND / 50};
+static const struct bucket_limit request_rate = {200, CLOCK_SECOND / 50};
 
 static void ping(struct session *session, const struct rendezvous_client_frame *frame)
 {
@@ -61,7 +61,7 @@ void dispatch_message(void *data, struct connection *connection, const uint8_t *
 		malformed(session);
 		return;
 	}
-	wait = limits_bucket_take(&session->requests, &request_rate, clock_now_us());
+	wait = bucket_ask(&session->requests, request_rate, clock_now_us(), 1);
 	if (wait)
 		session_send_wait(session, frame.request_id, wait);
 	else if (!session->logged_in && !table[frame.type].before_login)

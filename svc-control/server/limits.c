@@ -10,51 +10,27 @@
 struct place {
 	struct addr source;
 	uint64_t used_us;
-	struct limits_bucket buckets[LIMITS_KINDS];
+	struct bucket buckets[LIMITS_KINDS];
 };
 
 struct limits {
-	struct limits_rate per_source[LIMITS_KINDS], common[LIMITS_KINDS];
-	struct limits_bucket common_buckets[LIMITS_KINDS];
+	struct bucket_limit per_source[LIMITS_KINDS], common[LIMITS_KINDS];
+	struct bucket common_buckets[LIMITS_KINDS];
 	uint8_t key[crypto_shorthash_KEYBYTES];
 	size_t sets; /* of WAYS places */
 	struct place places[];
 };
 
-struct limits_rate limits_per_minute(uint32_t burst, uint32_t per_minute)
+struct bucket_limit limits_per_minute(uint32_t burst, uint32_t per_minute)
 {
-	struct limits_rate rate = {burst, per_minute ? 60000000 / per_minute : 0};
+	struct bucket_limit rate = {burst, per_minute ? 60000000 / per_minute : 0};
 
 	return rate;
 }
 
-/* A full bucket became empty `burst` intervals ago; each token taken brings that moment nearer. It
- * is empty when the moment is less than an interval away. */
-uint64_t limits_bucket_take(struct limits_bucket *bucket, const struct limits_rate *rate,
-			    uint64_t now_us)
-{
-	uint64_t capacity = rate->burst * rate->interval_us;
-	uint64_t full = now_us > capacity ? now_us - capacity : 0;
-	uint64_t after;
-
-	if (rate->interval_us == 0)
-		return 0;
-	after = (bucket->empty_us > full ? bucket->empty_us : full) + rate->interval_us;
-	if (after > now_us)
-		return after - now_us;
-	bucket->empty_us = after;
-	return 0;
-}
-
-void limits_bucket_give_back(struct limits_bucket *bucket, const struct limits_rate *rate)
-{
-	bucket->empty_us -=
-		bucket->empty_us < rate->interval_us ? bucket->empty_us : rate->interval_us;
-}
-
 int limits_new(struct limits **limits, size_t sources,
-	       const struct limits_rate per_source[LIMITS_KINDS],
-	       const struct limits_rate common[LIMITS_KINDS], const uint8_t key[16])
+	       const struct bucket_limit per_source[LIMITS_KINDS],
+	       const struct bucket_limit common[LIMITS_KINDS], const uint8_t key[16])
 {
 	size_t sets = (sources + WAYS - 1) / WAYS;
 	struct limits *new = calloc(1, sizeof(*new) + sets * WAYS * sizeof(struct place));
@@ -114,21 +90,21 @@ static struct place *find_place(struct limits *limits, const struct addr *addres
 uint64_t limits_take(struct limits *limits, enum limits_kind kind, const struct addr *source,
 		     uint64_t now_us)
 {
-	struct limits_bucket *own = &find_place(limits, source, now_us)->buckets[kind];
-	uint64_t wait = limits_bucket_take(own, &limits->per_source[kind], now_us);
+	struct bucket *own = &find_place(limits, source, now_us)->buckets[kind];
+	uint64_t wait = bucket_ask(own, limits->per_source[kind], now_us, 1);
 
 	if (wait)
 		return wait;
-	wait = limits_bucket_take(&limits->common_buckets[kind], &limits->common[kind], now_us);
+	wait = bucket_ask(&limits->common_buckets[kind], limits->common[kind], now_us, 1);
 	if (wait)
-		limits_bucket_give_back(own, &limits->per_source[kind]);
+		bucket_give_back(own, limits->per_source[kind]);
 	return wait;
 }
 
 void limits_give_back(struct limits *limits, enum limits_kind kind, const struct addr *source,
 		      uint64_t now_us)
 {
-	limits_bucket_give_back(&find_place(limits, source, now_us)->buckets[kind],
-				&limits->per_source[kind]);
-	limits_bucket_give_back(&limits->common_buckets[kind], &limits->common[kind]);
+	bucket_give_back(&find_place(limits, source, now_us)->buckets[kind],
+			 limits->per_source[kind]);
+	bucket_give_back(&limits->common_buckets[kind], limits->common[kind]);
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "common/addr.h"
+#include "common/bucket.h"
 
 enum limits_kind {
 	LIMITS_LOGIN,
@@ -25,28 +26,14 @@ enum limits_kind {
 	LIMITS_KINDS,
 };
 
-/* So many at once, and one more every interval. interval_us 0: no limit. */
-struct limits_rate {
-	uint32_t burst;
-	uint64_t interval_us;
-};
-struct limits_rate limits_per_minute(uint32_t burst, uint32_t per_minute);
-
-/* A bucket on its own. Zero-initialised it is full. */
-struct limits_bucket {
-	uint64_t empty_us; /* when it was, or would have been, empty: all of its state */
-};
-/* Takes a token: 0, or the microseconds until there is one. */
-uint64_t limits_bucket_take(struct limits_bucket *bucket, const struct limits_rate *rate,
-			    uint64_t now_us);
-/* Undoes one take. */
-void limits_bucket_give_back(struct limits_bucket *bucket, const struct limits_rate *rate);
+/* per_minute 0: no limit. */
+struct bucket_limit limits_per_minute(uint32_t burst, uint32_t per_minute);
 
 struct limits;
 /* rates are copied; common may have interval 0 (none). key: random. -ENOMEM. */
 int limits_new(struct limits **limits, size_t sources,
-	       const struct limits_rate per_source[LIMITS_KINDS],
-	       const struct limits_rate common[LIMITS_KINDS], const uint8_t key[16]);
+	       const struct bucket_limit per_source[LIMITS_KINDS],
+	       const struct bucket_limit common[LIMITS_KINDS], const uint8_t key[16]);
 void limits_free(struct limits *limits);
 /* Takes a token of the source and of the common bucket, or of neither: 0, or how long to wait. */
 uint64_t limits_take(struct limits *limits, enum limits_kind kind, const struct addr *source,

@@ -12,8 +12,8 @@
 
 #define PICTURE_QUEUE (128 * 1024) /* unsent bytes, above which a picture waits */
 
-static const struct limits_rate announce_rate = {30, CLOCK_SECOND / 2};
-static const struct limits_rate picture_rate = {20, CLOCK_SECOND};
+static const struct bucket_limit announce_rate = {30, CLOCK_SECOND / 2};
+static const struct bucket_limit picture_rate = {20, CLOCK_SECOND};
 
 static uint64_t now_s(void)
 {
@@ -109,7 +109,7 @@ static void start_picture(struct session *session, uint64_t request_id,
 /* One at a time, and not too many: each reads the whole party. */
 static bool picture_is_allowed(struct session *session, uint64_t request_id)
 {
-	uint64_t wait = limits_bucket_take(&session->pictures, &picture_rate, clock_now_us());
+	uint64_t wait = bucket_ask(&session->pictures, picture_rate, clock_now_us(), 1);
 
 	if (!wait && session->picture.active)
 		wait = CLOCK_SECOND;
@@ -307,7 +307,7 @@ void parties_leave(struct session *session, const struct rendezvous_client_frame
 void parties_announce(struct session *session, const struct rendezvous_client_frame *frame)
 {
 	struct server *server = session->server;
-	uint64_t wait = limits_bucket_take(&session->announces, &announce_rate, clock_now_us());
+	uint64_t wait = bucket_ask(&session->announces, announce_rate, clock_now_us(), 1);
 	int result;
 
 	if (wait) {

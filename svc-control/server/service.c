@@ -80,9 +80,9 @@ static int number_of(const struct server_options *options, const char *key, long
 static int make_limits(struct server *server, const struct server_options *options,
 		       struct error *error)
 {
-	static const struct limits_rate common[LIMITS_KINDS] = {
+	static const struct bucket_limit common[LIMITS_KINDS] = {
 		[LIMITS_GUESS] = {200, CLOCK_SECOND / 10}};
-	struct limits_rate rates[LIMITS_KINDS];
+	struct bucket_limit rates[LIMITS_KINDS];
 	uint32_t logins, guesses, creates, joins, stun;
 	uint8_t key[16];
 

@@ -58,7 +58,7 @@ struct session {
 	bool logged_in;
 	uint8_t identity[RENDEZVOUS_KEY_SIZE];
 	struct loop_timer login_deadline;
-	struct limits_bucket requests, announces, pictures;
+	struct bucket requests, announces, pictures;
 	struct picture picture;
 };
 

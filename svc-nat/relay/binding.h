@@ -22,8 +22,8 @@
 #include <stdint.h>
 
 #include "common/addr.h"
+#include "common/bucket.h"
 #include "common/clock.h"
-#include "svc-dataplane/bucket.h"
 #include "svc-dataplane/session.h"
 #include "svc-nat/relay/quota.h"
 

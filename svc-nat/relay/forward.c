@@ -16,11 +16,11 @@
 
 /* Initiations that one member may send to others: a newcomer to a full party greets everybody at
  * once, and again. A search for a mac1 costs more. */
-#define INITIATIONS ((struct bucket_limit){.per_second = 200, .burst = 1024})
-#define SEARCHES    ((struct bucket_limit){.per_second = 50, .burst = 256})
-#define UNBOUNDS    ((struct bucket_limit){.per_second = 10, .burst = 10})
-#define TICKETS	    ((struct bucket_limit){.per_second = 5, .burst = 20})
-#define PROBES	    ((struct bucket_limit){.per_second = 50, .burst = 50})
+#define INITIATIONS BUCKET_PER_SECOND(200, 1024)
+#define SEARCHES    BUCKET_PER_SECOND(50, 256)
+#define UNBOUNDS    BUCKET_PER_SECOND(10, 10)
+#define TICKETS	    BUCKET_PER_SECOND(5, 20)
+#define PROBES	    BUCKET_PER_SECOND(50, 50)
 
 /* A sealed FRAME_UNBOUND: 8 bytes, padded to 16. */
 #define UNBOUND_MESSAGE (MESSAGE_PADDING + MESSAGE_DATA_OVERHEAD)

@@ -41,8 +41,8 @@ enum source_use {
 };
 
 /* A household or a LAN party behind one address fits; a flood does not. */
-#define SOURCE_HANDSHAKES ((struct bucket_limit){.per_second = 50, .burst = 100})
-#define SOURCE_STUNS	  ((struct bucket_limit){.per_second = 50, .burst = 100})
+#define SOURCE_HANDSHAKES BUCKET_PER_SECOND(50, 100)
+#define SOURCE_STUNS	  BUCKET_PER_SECOND(50, 100)
 /* By enum source_use. */
 extern const struct bucket_limit quota_sources[SOURCE_USES];
 

@@ -19,7 +19,7 @@
 #include "svc-nat/relay/quota.h"
 
 /* More new handshakes than this and cookies are asked for. One costs about 0.2 ms. */
-#define RESPONDER_HANDSHAKES ((struct bucket_limit){.per_second = 250, .burst = 500})
+#define RESPONDER_HANDSHAKES BUCKET_PER_SECOND(250, 500)
 #define RESPONDER_PACKET_MAX 128 /* plaintext that the relay itself sends */
 
 enum responder_result {

@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	if (ends[0] < 0) {
 		if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends) != 0)
 			abort();
-		stunpipe_init(&pipe, ends[0], now_us);
+		stunpipe_init(&pipe, ends[0]);
 	}
 	now_us += 10000;
 	if (length == 0 || length > 65536 || send(ends[1], bytes, length, 0) < 0)

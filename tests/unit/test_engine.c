@@ -1460,11 +1460,16 @@ static void flood_joined(struct flood *flood, void (*each)(struct flood *flood))
 	assert_in_range(sim_look(flood->a, flood->c).handshake_age_us, 0, 2 * S);
 }
 
+static uint32_t a_second(struct bucket_limit limit)
+{
+	return (uint32_t)(CLOCK_SECOND / limit.interval_us);
+}
+
 /* Who answers cookies has the rate of one address. What it asks for beyond that is not taken from
  * others who answer theirs, and c, which is known, is not asked at all. */
 static void test_flood_from_one_address(void **unused)
 {
-	const uint32_t allowed = 2 * CONTEXT_HANDSHAKES_SOURCE.per_second;
+	const uint32_t allowed = 2 * a_second(CONTEXT_HANDSHAKES_SOURCE);
 	struct flood flood;
 
 	(void)unused;
@@ -1478,7 +1483,7 @@ static void test_flood_from_one_address(void **unused)
 /* Many that answer cookies and keep to the rate of one address have the rate of all together. */
 static void test_flood_from_many_addresses(void **unused)
 {
-	const uint32_t allowed = 2 * CONTEXT_HANDSHAKES_PROVEN.per_second;
+	const uint32_t allowed = 2 * a_second(CONTEXT_HANDSHAKES_PROVEN);
 	struct flood flood;
 
 	(void)unused;
@@ -1491,7 +1496,7 @@ static void test_flood_from_many_addresses(void **unused)
  * owners may ask for. */
 static void test_flood_from_made_up_addresses(void **unused)
 {
-	const uint32_t allowed = 2 * CONTEXT_HANDSHAKES.per_second;
+	const uint32_t allowed = 2 * a_second(CONTEXT_HANDSHAKES);
 	struct flood flood;
 
 	(void)unused;
@@ -1515,7 +1520,7 @@ static void from_a_friends_address(struct flood *flood)
 static void test_flood_from_a_friends_address(void **unused)
 {
 	const uint32_t allowed =
-		2 * (CONTEXT_HANDSHAKES.per_second + CONTEXT_HANDSHAKES_KNOWN.per_second);
+		2 * (a_second(CONTEXT_HANDSHAKES) + a_second(CONTEXT_HANDSHAKES_KNOWN));
 	struct flood flood;
 
 	(void)unused;

@@ -92,7 +92,7 @@ static struct path working_path(enum dataplane_path_kind kind, uint32_t rtt_ms, 
 	struct path path;
 	uint64_t now = NOW - 250 * MS * answers;
 
-	path_init(&path, 1, kind, DATAPLANE_ORIGIN_PLAN, now);
+	path_init(&path, 1, kind, DATAPLANE_ORIGIN_PLAN);
 	path.usable = true;
 	path_prove(&path, now);
 	for (unsigned i = 0; i < answers; i++, now += 250 * MS) {
@@ -167,7 +167,7 @@ static void test_never_answers(void **unused)
 	uint64_t now = NOW;
 
 	(void)unused;
-	path_init(&path, 1, DATAPLANE_PATH_DIRECT, DATAPLANE_ORIGIN_PLAN, now);
+	path_init(&path, 1, DATAPLANE_PATH_DIRECT, DATAPLANE_ORIGIN_PLAN);
 	path_sent(&path, 148, false, now);
 	assert_int_equal(path.state, DATAPLANE_PATH_TRYING);
 	assert_false(path_judge(&path, false, &calm, now + PATH_GIVE_UP_US - 1));
@@ -181,7 +181,7 @@ static void test_admission(void **unused)
 	unsigned admitted = 0;
 
 	(void)unused;
-	path_init(&path, 1, DATAPLANE_PATH_DIRECT, DATAPLANE_ORIGIN_PEER, NOW);
+	path_init(&path, 1, DATAPLANE_PATH_DIRECT, DATAPLANE_ORIGIN_PEER);
 	for (int i = 0; i < 10000; i++)
 		admitted += path_admit(&path, NOW + (unsigned)i * MS);
 	assert_in_range(admitted, 200, 211);
@@ -235,7 +235,7 @@ static void test_probe_schedule(void **unused)
 	lose_probes(&direct, NOW, 1);
 	path_judge(&direct, true, &calm, NOW);
 	assert_int_equal(path_probe_due_us(&direct, true, &idle, NOW), NOW + 60 * MS);
-	path_init(&candidate, 2, DATAPLANE_PATH_DIRECT, DATAPLANE_ORIGIN_PLAN, NOW);
+	path_init(&candidate, 2, DATAPLANE_PATH_DIRECT, DATAPLANE_ORIGIN_PLAN);
 	assert_int_equal(path_probe_due_us(&candidate, false, &idle, NOW), NOW);
 	path_sent(&candidate, 64, false, NOW);
 	candidate.probe_us = NOW;
@@ -265,7 +265,7 @@ static struct path make_path(const struct made *made)
 	case SILENT: lose_probes(&path, NOW, 1); break;
 	case UNUSABLE: path.usable = false; break;
 	case HEARD:
-		path_init(&path, 1, made->kind, DATAPLANE_ORIGIN_PEER, NOW);
+		path_init(&path, 1, made->kind, DATAPLANE_ORIGIN_PEER);
 		path.usable = true;
 		path_received(&path, 100, NOW - S);
 		break;

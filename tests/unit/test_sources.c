@@ -54,16 +54,16 @@ static void test_rate_and_burst(void **state)
 		uint64_t wait_us;
 		unsigned after; /* how many there are then, the burst having been used up */
 	} cases[] = {
-		{{50, 100}, 0, 0},
-		{{50, 100}, S / 50 - 1, 0},
-		{{50, 100}, S / 50, 1},
-		{{50, 100}, 1 * S, 50},
-		{{50, 100}, 2 * S, 100},
-		{{50, 100}, 3600 * S, 100}, /* never more than the burst */
-		{{1, 1}, S - 1, 0},
-		{{1, 1}, S, 1},
-		{{300, 600}, 1 * S, 300},
-		{{50, 10}, 1 * S, 10},
+		{{100, S / 50}, 0, 0},
+		{{100, S / 50}, S / 50 - 1, 0},
+		{{100, S / 50}, S / 50, 1},
+		{{100, S / 50}, 1 * S, 50},
+		{{100, S / 50}, 2 * S, 100},
+		{{100, S / 50}, 3600 * S, 100}, /* never more than the burst */
+		{{1, S / 1}, S - 1, 0},
+		{{1, S / 1}, S, 1},
+		{{600, S / 300}, 1 * S, 300},
+		{{10, S / 50}, 1 * S, 10},
 	};
 
 	(void)state;
@@ -81,7 +81,7 @@ static void test_rate_and_burst(void **state)
 /* Asking in vain costs nothing: who asks all the time has his rate all the same. */
 static void test_refusals_are_free(void **state)
 {
-	const struct bucket_limit limit = {50, 100};
+	const struct bucket_limit limit = BUCKET_PER_SECOND(50, 100);
 	struct sources *sources = make(&limit, 1);
 	const struct addr from = address("192.0.2.1:1");
 	unsigned taken = 0;
@@ -111,7 +111,7 @@ static void test_what_is_one_source(void **state)
 		{"[c000:201::1]:1", false}, /* the bytes of 192.0.2.1 */
 		{"[::ffff:192.0.2.1]:1", true},
 	};
-	const struct bucket_limit limit = {1, 4};
+	const struct bucket_limit limit = BUCKET_PER_SECOND(1, 4);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -126,7 +126,8 @@ static void test_what_is_one_source(void **state)
 
 static void test_uses_are_apart(void **state)
 {
-	const struct bucket_limit limits[SOURCES_USES] = {{1, 3}, {5, 10}};
+	const struct bucket_limit limits[SOURCES_USES] = {BUCKET_PER_SECOND(1, 3),
+							  BUCKET_PER_SECOND(5, 10)};
 	struct sources *sources = make(limits, SOURCES_USES);
 
 	(void)state;
@@ -142,7 +143,7 @@ static void test_uses_are_apart(void **state)
  * does not free somebody who keeps asking. */
 static void test_flood_of_addresses(void **state)
 {
-	const struct bucket_limit limit = {1, 1};
+	const struct bucket_limit limit = BUCKET_PER_SECOND(1, 1);
 	struct sources *sources = make(&limit, 1);
 	const struct addr greedy = address("192.0.2.1:1");
 	unsigned remembered = 0;
@@ -170,7 +171,7 @@ static void test_places_are_secret(void **state)
 {
 	enum { COUNT = 20000 };
 	static bool known[2][COUNT];
-	const struct bucket_limit limit = {1, 1};
+	const struct bucket_limit limit = BUCKET_PER_SECOND(1, 1);
 
 	(void)state;
 	for (size_t table = 0; table < 2; table++) {

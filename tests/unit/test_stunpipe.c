@@ -28,7 +28,7 @@ static int setup(void **state)
 	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends) < 0)
 		return -1;
 	fixture.nat = ends[0];
-	stunpipe_init(&fixture.pipe, ends[1], NOW);
+	stunpipe_init(&fixture.pipe, ends[1]);
 	*state = &fixture;
 	return 0;
 }
