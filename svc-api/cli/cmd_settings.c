@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/duration.h"
 #include "svc-api/clean.h"
 #include "svc-api/cli/commands.h"
 #include "svc-api/cli/table.h"
@@ -95,25 +96,12 @@ static void print_all(const json_t *settings)
 	}
 }
 
-/* As it is to be written: `90s`, `1m`, `30d`. */
-static const char *duration_words(json_int_t seconds, char text[32])
-{
-	const json_int_t unit = seconds % 86400 == 0  ? 86400
-				: seconds % 3600 == 0 ? 3600
-				: seconds % 60 == 0   ? 60
-						      : 1;
-	const char letter = unit == 86400 ? 'd' : unit == 3600 ? 'h' : unit == 60 ? 'm' : 's';
-
-	(void)snprintf(text, 32, "%" JSON_INTEGER_FORMAT "%c", seconds / unit, letter);
-	return text;
-}
-
 /* `1 to 63 bytes`, `on, off`; "" where anything goes. */
 static const char *range_words(const json_t *setting, char text[TEXT_MAX])
 {
 	const json_t *choices = json_object_get(setting, "choices");
 	const json_t *min = json_object_get(setting, "min"), *max = json_object_get(setting, "max");
-	char least[32], most[32];
+	char least[DURATION_TEXT_SIZE], most[DURATION_TEXT_SIZE];
 	size_t i, used = 0;
 	json_t *choice;
 
@@ -122,8 +110,8 @@ static const char *range_words(const json_t *setting, char text[TEXT_MAX])
 		text + used, TEXT_MAX - used, "%s%s", i ? ", " : "", json_string_value(choice));
 	if (strcmp(text_at(setting, "type"), "duration") == 0)
 		(void)snprintf(text, TEXT_MAX, "%s to %s",
-			       duration_words(json_integer_value(min), least),
-			       duration_words(json_integer_value(max), most));
+			       duration_write((uint64_t)json_integer_value(min), least),
+			       duration_write((uint64_t)json_integer_value(max), most));
 	else if (json_is_integer(min) && json_is_integer(max))
 		(void)snprintf(
 			text, TEXT_MAX, "%" JSON_INTEGER_FORMAT " to %" JSON_INTEGER_FORMAT " %s",

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/duration.h"
 #include "svc-api/cli/commands.h"
-#include "svc-api/cli/duration.h"
 #include "svc-api/cli/table.h"
 
 static void print_party(const json_t *status)

@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/duration.h"
 #include "svc-api/cli/arguments.h"
-#include "svc-api/cli/duration.h"
 
 #define COUNT_MAX 100000
 
