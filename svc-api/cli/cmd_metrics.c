@@ -27,12 +27,6 @@ static char *rate_at(const json_t *object, const char *key, char text[32])
 	return text;
 }
 
-/* A peer that has left has no name. */
-static const char *name_of(const json_t *object)
-{
-	return *text_at(object, "name") ? text_at(object, "name") : text_at(object, "key");
-}
-
 static void print_traffic(const json_t *list, const char *kind)
 {
 	static const size_t least[] = {12, 0, 0};

@@ -1,6 +1,5 @@
 /* cmd_why.c - why: one cause and one remedy. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "svc-api/clean.h"
@@ -21,20 +20,6 @@ static void print_why(const json_t *why)
 
 int command_why(const struct invocation *invocation)
 {
-	char *name = client_escape(invocation->arguments[0]), *path = NULL;
-	struct answer answer;
-	int status = 1;
-
-	if (name && asprintf(&path, "peers/%s/why", name) >= 0)
-		status = say_ask(invocation, "GET", path, NULL, &answer);
-	free(name);
-	free(path);
-	if (status != 0)
-		return status;
-	if (wants_json(invocation))
-		say_json(&answer);
-	else
-		print_why(answer.json);
-	client_clear(&answer);
-	return 0;
+	return say_answer_of(invocation, "GET", "peers/", invocation->arguments[0], "/why",
+			     print_why);
 }
