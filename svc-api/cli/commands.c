@@ -105,11 +105,13 @@ const struct command commands[] = {
 	 .options = OPTION_GAME | OPTION_SORT,
 	 .run = command_servers},
 	{.words = "servers join",
-	 .arguments = "ID",
+	 .arguments = "NAME",
 	 .help = "prints the address to connect to",
-	 .about = "Alone, so that it can be handed to the game. `lanrage servers --json` shows the "
-		  "ids.",
-	 .examples = "openarena +connect $(lanrage servers join arena@0123456789abcdef)",
+	 .about =
+		 "Alone, so that it can be handed to the game. NAME is the server's name, in large "
+		 "or small letters, or its id; of several with one name, `lanrage servers` shows "
+		 "the ids.",
+	 .examples = "openarena +connect $(lanrage servers join \"friday arena\")",
 	 .group = GROUP_GAMES,
 	 .least = 1,
 	 .most = 1,

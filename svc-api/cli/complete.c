@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "svc-api/cli/choice.h"
 #include "svc-api/cli/client.h"
 #include "svc-api/cli/commands.h"
 
@@ -51,9 +52,9 @@ void complete_list(enum completes completes, const json_t *json, FILE *out)
 		json = json_object_get(json, "services");
 	json_array_foreach(json, i, entry)
 	{
-		const char *name = completes == COMPLETES_PEERS ? text_at(entry, "name") : "";
+		bool named = completes == COMPLETES_PEERS || choice_is_named(json, entry);
 
-		print_word(name, text_at(entry, "id"), out);
+		print_word(named ? text_at(entry, "name") : "", text_at(entry, "id"), out);
 	}
 	/* The macro wants a pointer that is not const, and only reads. */
 	json_object_foreach((json_t *)(uintptr_t)json, key, entry) print_word(key, "", out);

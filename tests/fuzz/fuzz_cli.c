@@ -39,7 +39,7 @@ static const struct command table_of_commands[] = {
 	 .options = OPTION_COUNT,
 	 .run = run_nothing},
 	{.words = "servers", .options = OPTION_GAME | OPTION_SORT, .run = run_nothing},
-	{.words = "servers join", .arguments = "ID", .least = 1, .most = 1, .run = run_nothing},
+	{.words = "servers join", .arguments = "NAME", .least = 1, .most = 1, .run = run_nothing},
 	{.words = "settings", .most = 2, .run = run_nothing},
 	{.words = "logs", .most = 1, .options = OPTION_LINES, .run = run_nothing},
 	{.words = NULL},

@@ -37,7 +37,7 @@ static const struct command table_of_commands[] = {
 	 .run = run_nothing},
 	{.words = "peers", .options = OPTION_WATCH, .run = run_nothing},
 	{.words = "servers", .options = OPTION_GAME | OPTION_SORT, .run = run_nothing},
-	{.words = "servers join", .arguments = "ID", .least = 1, .most = 1, .run = run_nothing},
+	{.words = "servers join", .arguments = "NAME", .least = 1, .most = 1, .run = run_nothing},
 	{.words = "settings", .most = 2, .run = run_nothing},
 	{.words = "party ping", .same_as = "ping"},
 	{.words = NULL},
