@@ -43,3 +43,21 @@ bool choice_is_named(const json_t *servers, const json_t *server)
 	json_decref(meant);
 	return alone && *text_at(server, "name");
 }
+
+bool choice_runs(const json_t *session)
+{
+	return json_is_null(json_object_get(session, "ended_at"));
+}
+
+json_t *choice_running(const json_t *sessions)
+{
+	json_t *running = json_array(), *session;
+	size_t i;
+
+	json_array_foreach(sessions, i, session)
+	{
+		if (choice_runs(session))
+			json_array_append(running, session);
+	}
+	return running;
+}

@@ -15,5 +15,8 @@
 json_t *choice_servers(const json_t *servers, const char *word);
 /* Does the name of one of them mean it alone? Else only its id does. */
 bool choice_is_named(const json_t *servers, const json_t *server);
+bool choice_runs(const json_t *session);
+/* The game sessions that run. A new array. */
+json_t *choice_running(const json_t *sessions);
 
 #endif

@@ -44,6 +44,11 @@ int command_why(const struct invocation *invocation);
 int command_netcheck(const struct invocation *invocation);
 /* cmd_metrics.c */
 int command_metrics(const struct invocation *invocation);
+/* cmd_sessions.c */
+int command_sessions(const struct invocation *invocation);
+int command_sessions_begin(const struct invocation *invocation);
+int command_sessions_end(const struct invocation *invocation);
+int command_sessions_show(const struct invocation *invocation);
 /* cmd_settings.c */
 int command_settings(const struct invocation *invocation);
 int command_settings_reset(const struct invocation *invocation);

@@ -615,7 +615,8 @@ def test_words_at_the_command_line(party, kind):
         refused(party.c, *words)
     for words in (["kick", bad], ["ping", bad], ["why", bad], ["invite", "--revoke", bad], ["settings", bad, "on"],
                   ["settings", "reset", bad], ["logs", bad], ["settings", bad], ["invite", "--ttl", bad],
-                  ["servers", "join", bad], [bad]):
+                  ["servers", "join", bad], ["sessions", "begin", bad], ["sessions", "end", bad], ["sessions", "show", bad],
+                  [bad]):
         refused(party.a, *words)
     if bad:
         for key in ("peer_name", "server_url", "up", "invite_ttl"):

@@ -117,7 +117,7 @@ def test_tables_take_the_width_there_is(friends):
     for text in (at_terminal(a, "peers", columns=200)[1], away(a, "peers", COLUMNS="200").stdout):
         assert NAME in text and "…" not in text
     assert json.loads(away(a, "peers", "--json").stdout)[0]["name"] == NAME
-    for words in (["status"], ["metrics"], ["settings"], ["netcheck"], ["party", "list"], ["--help"]):
+    for words in (["status"], ["metrics"], ["settings"], ["netcheck"], ["party", "list"], ["sessions"], ["--help"]):
         table = away(a, *words).stdout.split("\n\n")[-1]
         assert table and all(len(line) <= 80 for line in table.splitlines()), table
 
@@ -160,7 +160,7 @@ def test_usage_and_help(alone):
 @pytest.mark.parametrize("command", (
     "status", "doctor", "ui", "up", "down", "party create", "party list", "party invite", "party kick", "party leave",
     "invite", "kick", "leave", "join", "peers", "ping", "why", "netcheck", "servers", "metrics", "settings", "logs",
-    "discord", "discord test", "presence"))
+    "sessions", "sessions begin", "sessions end", "sessions show", "discord", "discord test", "presence"))
 def test_every_promised_command_is_there(command):
     done = subprocess.run([f"{build_dir()}/bin/lanrage", "help", *command.split()], capture_output=True, text=True)
     assert done.returncode == 0 and f"lanrage {command}" in done.stdout
@@ -272,7 +272,7 @@ def test_fish(friends, arena, tmp_path):
 
 def test_completion_is_silent_where_nothing_answers(alone):
     """No launcher; and an API that is stopped, which a shell must not hang on."""
-    for kind in ("peers", "settings", "services", "servers"):
+    for kind in ("peers", "settings", "services", "servers", "sessions", "running"):
         done = subprocess.run([f"{build_dir()}/bin/lanrage", "--run", "/nowhere", "--complete", kind], capture_output=True)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     pid = alone.lanrage("status")["services"]["api"]["pid"]

@@ -116,12 +116,25 @@ static void what_is_shown_leads_there(void **state)
 	json_decref(servers);
 }
 
+static void those_that_run(void **state)
+{
+	json_t *sessions = load("[{\"id\": 3, \"ended_at\": null},"
+				" {\"id\": 2, \"ended_at\": \"2026-01-01T00:00:00Z\"},"
+				" {\"id\": 1, \"ended_at\": null}, {\"id\": 0}]");
+
+	(void)state;
+	expect(choice_running(sessions), "3 1 ");
+	expect(choice_running(NULL), "");
+	json_decref(sessions);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_word_means_an_id_or_a_name),
 		cmocka_unit_test(a_name_is_enough_where_it_means_one),
 		cmocka_unit_test(what_is_shown_leads_there),
+		cmocka_unit_test(those_that_run),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

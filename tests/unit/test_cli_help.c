@@ -223,6 +223,8 @@ static void words_that_can_be_typed(void **state)
 		json_pack("[{s:s,s:s}{s:s}{s:s,s:s}{s:s,s:s}{s:s,s:s}]", "id", "a@01", "name",
 			  "Ana's arena", "id", "duel@02", "id", "b@03", "name", "Twins", "id",
 			  "b@04", "name", "twins", "id", "c@05", "name", "--json");
+	json_t *sessions = json_pack("[{s:i,s:n}{s:i,s:s}{s:s,s:n}]", "id", 12, "ended_at", "id",
+				     11, "ended_at", "2026-01-01T00:00:00Z", "id", "x", "ended_at");
 	struct paper paper;
 
 	(void)state;
@@ -230,6 +232,12 @@ static void words_that_can_be_typed(void **state)
 	expect(&paper, "two words\n02\n03\n04\n05\n");
 	complete_list(COMPLETES_SERVERS, servers, begin(&paper));
 	expect(&paper, "Ana's arena\nduel@02\nb@03\nb@04\nc@05\n");
+	complete_list(COMPLETES_SESSIONS, sessions, begin(&paper));
+	expect(&paper, "12\n11\n");
+	complete_list(COMPLETES_RUNNING, sessions, begin(&paper));
+	expect(&paper, "12\n");
+	complete_list(COMPLETES_RUNNING, NULL, begin(&paper));
+	expect(&paper, "");
 	complete_list(COMPLETES_SERVICES, services, begin(&paper));
 	expect(&paper, "nat\ncontrol\n");
 	complete_list(COMPLETES_SETTINGS, NULL, begin(&paper));
@@ -237,6 +245,7 @@ static void words_that_can_be_typed(void **state)
 	json_decref(peers);
 	json_decref(services);
 	json_decref(servers);
+	json_decref(sessions);
 }
 
 /* ---- the real table */
