@@ -63,7 +63,7 @@ SRC_lanrage-nat := $(SERVICE) $(addprefix svc-nat/,main.c service.c dispatch.c c
 PB_lanrage-nat  := ipc dataplane nat
 LIB_lanrage-nat := $(call pkg,$(LIBS_BUS) libmnl) $(NNG)
 
-SRC_lanrage-control := $(SERVICE) $(RENDEZVOUS) $(addprefix svc-control/, \
+SRC_lanrage-control := $(SERVICE) common/duration.c $(RENDEZVOUS) $(addprefix svc-control/, \
 	main.c service.c dispatch.c codec.c keyholder.c code.c invite.c announcement.c \
 	sealed_codec.c database.c schema.c settings.c configurations.c party.c rendezvous.c operation.c membership.c \
 	hosting.c arrival.c farewell.c tickets.c handover.c announce.c generation.c renewal.c \
@@ -86,13 +86,13 @@ SRC_lanrage-browser := $(SERVICE) $(addprefix svc-browser/,main.c service.c disp
 PB_lanrage-browser  := ipc dataplane nat control browser
 LIB_lanrage-browser := $(call pkg,$(LIBS_BUS)) $(NNG)
 
-SRC_lanrage-api := $(SERVICE) $(wildcard svc-api/*.c svc-api/discord/*.c) svc-api/cli/duration.c svc-dataplane/codec.c \
+SRC_lanrage-api := $(SERVICE) common/duration.c $(wildcard svc-api/*.c svc-api/discord/*.c) svc-dataplane/codec.c \
 	svc-nat/codec.c svc-control/codec.c svc-browser/codec.c \
 	$(addprefix svc-metrics/,codec.c session_codec.c quality.c series.c)
 PB_lanrage-api  := ipc dataplane nat control metrics browser
 LIB_lanrage-api := $(call pkg,$(LIBS_BUS) jansson libcurl) $(NNG) -lcivetweb -lpthread
 
-SRC_lanrage := common/error.c common/text.c common/clock.c svc-api/clean.c svc-api/logtail.c \
+SRC_lanrage := common/error.c common/text.c common/clock.c common/duration.c svc-api/clean.c svc-api/logtail.c \
 	$(wildcard svc-api/cli/*.c)
 LIB_lanrage := $(call pkg,libcurl jansson)
 
@@ -250,7 +250,7 @@ $(BUILD)/tests/crowd: $(BUILD)/obj/tests/bench/crowd.o $(BUILD)/modules.a
 $(BUILD)/tests/plain: $(BUILD)/obj/tests/bench/plain.o $(BUILD)/modules.a
 $(BUILD)/tests/metrics-fill: $(BUILD)/obj/tests/bench/metrics_fill.o $(BUILD)/modules.a
 $(BUILD)/tests/settings-doc: $(patsubst %.c,$(BUILD)/obj/%.o,svc-control/settings_doc.c \
-		svc-control/schema.c common/config.c common/error.c common/text.c)
+		svc-control/schema.c common/config.c common/duration.c common/error.c common/text.c)
 $(TEST_TOOLS):
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)

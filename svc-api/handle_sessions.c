@@ -56,7 +56,8 @@ static bool take_id(const struct request *request, struct metrics_id *id, struct
 	id->id = strtoull(text, &end, 10);
 	if (*text >= '1' && *text <= '9' && *end == '\0' && id->id <= INT64_MAX)
 		return true;
-	reply_error(reply, 404, "not_found", "there is no such game session");
+	reply_error(reply, 404, "not_found",
+		    "there is no such game session; `lanrage sessions` lists them");
 	return false;
 }
 

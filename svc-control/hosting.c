@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/duration.h"
 #include "svc-control/service.h"
 
 uint32_t hosting_ttl(struct control *control, uint32_t wish_s)
@@ -15,7 +16,7 @@ uint32_t hosting_ttl(struct control *control, uint32_t wish_s)
 	uint32_t ttl_s = wish_s;
 
 	if (ttl_s == 0 && (settings_get(&control->settings, SETTING_INVITE_TTL, value) < 0 ||
-			   settings_parse_duration(value, &ttl_s) < 0))
+			   duration_parse(value, &ttl_s) < 0))
 		ttl_s = INVITE_TTL_DEFAULT_S;
 	return ttl_s >= INVITE_TTL_MIN_S && ttl_s <= INVITE_TTL_MAX_S ? ttl_s : 0;
 }

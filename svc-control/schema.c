@@ -1,6 +1,5 @@
 #include "svc-control/schema.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -163,18 +162,4 @@ void schema_fallback(const struct schema_setting *setting, const struct config *
 		setting->find_fallback(config, value);
 	else
 		(void)snprintf(value, CONTROL_SETTING_MAX, "%s", setting->fallback);
-}
-
-const char *schema_duration(int64_t seconds, char text[32])
-{
-	static const struct {
-		int64_t seconds;
-		char letter;
-	} units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
-	size_t i = 0;
-
-	while (seconds % units[i].seconds != 0)
-		i++;
-	(void)snprintf(text, 32, "%" PRId64 "%c", seconds / units[i].seconds, units[i].letter);
-	return text;
 }

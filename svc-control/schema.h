@@ -77,7 +77,5 @@ extern const char *const schema_type_names[SCHEMA_TYPES];
 const struct schema_setting *schema_find(const char *key);
 void schema_fallback(const struct schema_setting *setting, const struct config *config,
 		     char value[CONTROL_SETTING_MAX]);
-/* `90s`, `1m`, `24h`, `30d`: the largest unit that it is a whole number of. Returns text. */
-const char *schema_duration(int64_t seconds, char text[32]);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/duration.h"
 #include "common/text.h"
 #include "svc-control/websocket.h"
 
@@ -137,16 +138,16 @@ static int check_integer(const struct schema_setting *setting, const char *value
 static int check_duration(const struct schema_setting *setting, const char *value,
 			  struct error *error)
 {
-	char least[32], most[32];
+	char least[DURATION_TEXT_SIZE], most[DURATION_TEXT_SIZE];
 	uint32_t seconds;
 
-	if (settings_parse_duration(value, &seconds) == 0 && seconds >= setting->min &&
+	if (duration_parse(value, &seconds) == 0 && seconds >= setting->min &&
 	    seconds <= setting->max)
 		return 0;
 	return error_set(error, -EINVAL,
 			 "%s: this is no such time; say how long, from %s to %s, for example 2h",
-			 setting->key, schema_duration(setting->min, least),
-			 schema_duration(setting->max, most));
+			 setting->key, duration_write((uint64_t)setting->min, least),
+			 duration_write((uint64_t)setting->max, most));
 }
 
 int settings_check(const struct schema_setting *setting, const char *value, struct error *error)
@@ -349,28 +350,4 @@ unsigned settings_lan(const struct settings *settings)
 	return (is_off(settings, SETTING_LAN) ? 0u : DATAPLANE_LAN_DISCOVERY) |
 	       (is_off(settings, SETTING_MDNS) ? 0u : DATAPLANE_LAN_MDNS) |
 	       (is_off(settings, SETTING_SSDP) ? 0u : DATAPLANE_LAN_SSDP);
-}
-
-int settings_parse_duration(const char *text, uint32_t *seconds)
-{
-	unsigned long long value;
-	unsigned long factor = 1;
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return -EINVAL;
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (*end == 'm')
-		factor = 60;
-	else if (*end == 'h')
-		factor = 3600;
-	else if (*end == 'd')
-		factor = 86400;
-	else if (*end != 's' && *end != 0)
-		return -EINVAL;
-	if (errno || (*end && end[1]) || value > UINT32_MAX / factor)
-		return -EINVAL;
-	*seconds = (uint32_t)(value * factor);
-	return 0;
 }

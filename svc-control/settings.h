@@ -43,7 +43,5 @@ enum dataplane_doubling settings_doubling(const struct settings *settings);
 unsigned settings_offloads_off(const struct settings *settings);
 /* What of LAN discovery is on (enum dataplane_lan). */
 unsigned settings_lan(const struct settings *settings);
-/* `90`, `90s`, `15m`, `2h`, `7d` in seconds; -EINVAL. */
-int settings_parse_duration(const char *text, uint32_t *seconds);
 
 #endif

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/duration.h"
 #include "svc-control/schema.h"
 
 static void print_choices(const struct schema_setting *setting)
@@ -28,7 +29,7 @@ static void print_forms(const struct schema_setting *setting)
 
 static void print_values(const struct schema_setting *setting)
 {
-	char least[32], most[32];
+	char least[DURATION_TEXT_SIZE], most[DURATION_TEXT_SIZE];
 
 	if (setting->choices) {
 		print_choices(setting);
@@ -38,8 +39,8 @@ static void print_values(const struct schema_setting *setting)
 	if (setting->forms)
 		print_forms(setting);
 	else if (setting->type == SCHEMA_DURATION)
-		(void)printf(", %s to %s", schema_duration(setting->min, least),
-			     schema_duration(setting->max, most));
+		(void)printf(", %s to %s", duration_write((uint64_t)setting->min, least),
+			     duration_write((uint64_t)setting->max, most));
 	else if (setting->min != 0 || setting->max != 0)
 		(void)printf(", %" PRId64 " to %" PRId64 " %s", setting->min, setting->max,
 			     setting->unit);

@@ -166,7 +166,7 @@ static void on_get_peer_history(void *data, struct bus_call *call, const uint8_t
 static const char *session_trouble(int r)
 {
 	switch (r) {
-	case -ENOENT: return "there is no such game session";
+	case -ENOENT: return "there is no such game session; `lanrage sessions` lists them";
 	case -EBUSY: return "as many game sessions are running as may; end one of them";
 	case -ENOSPC: return "the game session cannot be stored; free disk space";
 	default: return strerror(-r);

@@ -30,6 +30,7 @@ enum option {
 	OPTION_SORT = 1 << 9,
 	OPTION_INVITE = 1 << 10,
 	OPTION_NO_OPEN = 1 << 11,
+	OPTION_SERVER = 1 << 12,
 	OPTION_COMPLETE = 1 << 25, /* these go with every command */
 	OPTION_COLOR = 1 << 26,
 	OPTION_RUN = 1 << 27,
@@ -49,6 +50,8 @@ enum completes {
 	COMPLETES_SETTINGS,
 	COMPLETES_SERVICES,
 	COMPLETES_SERVERS,
+	COMPLETES_SESSIONS,
+	COMPLETES_RUNNING, /* those game sessions that run */
 	COMPLETES_COMMANDS,
 	COMPLETES_DIRECTORIES,
 	COMPLETES_COLORS, /* what --color takes */
@@ -64,6 +67,7 @@ struct invocation {
 	const char *name;
 	const char *game;
 	const char *sort;
+	const char *server;
 	const char *revoke; /* a code */
 	uint32_t ttl_s;
 	uint32_t count;

@@ -27,12 +27,6 @@ static char *rate_at(const json_t *object, const char *key, char text[32])
 	return text;
 }
 
-/* A peer that has left has no name. */
-static const char *name_of(const json_t *object)
-{
-	return *text_at(object, "name") ? text_at(object, "name") : text_at(object, "key");
-}
-
 static void print_traffic(const json_t *list, const char *kind)
 {
 	static const size_t least[] = {12, 0, 0};
@@ -257,22 +251,9 @@ static void print_peer(const json_t *peer)
 		print_paths(json_object_get(peer, "paths"));
 }
 
-static int print_one(const struct invocation *invocation)
-{
-	struct answer answer;
-
-	if (say_ask_of(invocation, "GET", "metrics/peers/", invocation->arguments[0], "",
-		       &answer) != 0)
-		return 1;
-	if (wants_json(invocation))
-		say_json(&answer);
-	else
-		print_peer(answer.json);
-	client_clear(&answer);
-	return 0;
-}
-
 int command_metrics(const struct invocation *invocation)
 {
-	return invocation->n_arguments > 0 ? print_one(invocation) : print_all(invocation);
+	return invocation->n_arguments > 0 ? say_answer_of(invocation, "GET", "metrics/peers/",
+							   invocation->arguments[0], "", print_peer)
+					   : print_all(invocation);
 }

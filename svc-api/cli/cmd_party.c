@@ -16,30 +16,7 @@ static void print_invite(const json_t *invite)
 /* body is taken over. */
 static int ask_invite(const struct invocation *invocation, const char *path, json_t *body)
 {
-	struct answer answer;
-
-	if (say_ask(invocation, "POST", path, body, &answer) != 0)
-		return 1;
-	if (wants_json(invocation))
-		say_json(&answer);
-	else
-		print_invite(answer.json);
-	client_clear(&answer);
-	return 0;
-}
-
-/* A word that is no UTF-8 cannot be put into JSON. value may be NULL. False with the words said. */
-static bool add_text(json_t *body, const char *key, const char *value)
-{
-	struct error error;
-
-	if (!value || json_object_set_new(body, key, json_string(value)) == 0)
-		return true;
-	json_decref(body);
-	error_set(&error, -1, "%s: this is not valid UTF-8: type it in a terminal set to UTF-8",
-		  key);
-	(void)say_error(&error);
-	return false;
+	return say_answer(invocation, "POST", path, body, print_invite);
 }
 
 int command_create(const struct invocation *invocation)

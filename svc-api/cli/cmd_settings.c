@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/duration.h"
 #include "svc-api/clean.h"
 #include "svc-api/cli/commands.h"
 #include "svc-api/cli/table.h"
@@ -95,25 +96,12 @@ static void print_all(const json_t *settings)
 	}
 }
 
-/* As it is to be written: `90s`, `1m`, `30d`. */
-static const char *duration_words(json_int_t seconds, char text[32])
-{
-	const json_int_t unit = seconds % 86400 == 0  ? 86400
-				: seconds % 3600 == 0 ? 3600
-				: seconds % 60 == 0   ? 60
-						      : 1;
-	const char letter = unit == 86400 ? 'd' : unit == 3600 ? 'h' : unit == 60 ? 'm' : 's';
-
-	(void)snprintf(text, 32, "%" JSON_INTEGER_FORMAT "%c", seconds / unit, letter);
-	return text;
-}
-
 /* `1 to 63 bytes`, `on, off`; "" where anything goes. */
 static const char *range_words(const json_t *setting, char text[TEXT_MAX])
 {
 	const json_t *choices = json_object_get(setting, "choices");
 	const json_t *min = json_object_get(setting, "min"), *max = json_object_get(setting, "max");
-	char least[32], most[32];
+	char least[DURATION_TEXT_SIZE], most[DURATION_TEXT_SIZE];
 	size_t i, used = 0;
 	json_t *choice;
 
@@ -122,8 +110,8 @@ static const char *range_words(const json_t *setting, char text[TEXT_MAX])
 		text + used, TEXT_MAX - used, "%s%s", i ? ", " : "", json_string_value(choice));
 	if (strcmp(text_at(setting, "type"), "duration") == 0)
 		(void)snprintf(text, TEXT_MAX, "%s to %s",
-			       duration_words(json_integer_value(min), least),
-			       duration_words(json_integer_value(max), most));
+			       duration_write((uint64_t)json_integer_value(min), least),
+			       duration_write((uint64_t)json_integer_value(max), most));
 	else if (json_is_integer(min) && json_is_integer(max))
 		(void)snprintf(
 			text, TEXT_MAX, "%" JSON_INTEGER_FORMAT " to %" JSON_INTEGER_FORMAT " %s",
@@ -174,37 +162,7 @@ static void print_changed(const json_t *answer)
 	print_later(answer);
 }
 
-/* ---- asking */
-
-/* Asks, and prints the answer: as it came with --json, else by print. */
-static int ask(const struct invocation *invocation, const char *method, const char *path,
-	       json_t *body, void (*print)(const json_t *json))
-{
-	struct answer answer;
-
-	if (say_ask(invocation, method, path, body, &answer) != 0)
-		return 1;
-	if (wants_json(invocation))
-		say_json(&answer);
-	else if (print)
-		print(answer.json);
-	client_clear(&answer);
-	return 0;
-}
-
-/* The same of a path with a name in it: before, name, after. */
-static int ask_named(const struct invocation *invocation, const char *method, const char *before,
-		     const char *name, const char *after, void (*print)(const json_t *json))
-{
-	char *escaped = client_escape(name), *path = NULL;
-	int status = 1;
-
-	if (escaped && asprintf(&path, "%s%s%s", before, escaped, after) >= 0)
-		status = ask(invocation, method, path, NULL, print);
-	free(path);
-	free(escaped);
-	return status;
-}
+/* ---- one, and all */
 
 /* `-` is a line from stdin, so that a secret need not be in the list of processes. */
 static const char *take_value(const char *value, char line[TEXT_MAX], struct error *error)
@@ -241,16 +199,15 @@ static int change(const struct invocation *invocation, const char *key, const ch
 	char line[TEXT_MAX];
 	struct error error;
 	const char *value = take_value(argument, line, &error);
-	bool good = value && json_object_set_new(body, key, json_string(value)) == 0;
+	bool good;
 
-	if (value)
-		error_set(&error, -EILSEQ,
-			  "%s: this is not valid UTF-8; type it in a terminal set to UTF-8", key);
+	if (!value) {
+		json_decref(body);
+		return say_error(&error);
+	}
+	good = add_text(body, key, value);
 	explicit_bzero(line, sizeof(line));
-	if (good)
-		return ask(invocation, "PATCH", "settings", body, print_value);
-	json_decref(body);
-	return say_error(&error);
+	return good ? say_answer(invocation, "PATCH", "settings", body, print_value) : 1;
 }
 
 int command_settings(const struct invocation *invocation)
@@ -259,21 +216,23 @@ int command_settings(const struct invocation *invocation)
 	bool json = wants_json(invocation);
 
 	if (invocation->n_arguments == 0)
-		return ask(invocation, "GET", json ? "settings" : "settings?describe=1", NULL,
-			   print_all);
+		return say_answer(invocation, "GET", json ? "settings" : "settings?describe=1",
+				  NULL, print_all);
 	if (invocation->n_arguments == 1)
-		return ask_named(invocation, "GET", "settings/", arguments[0],
-				 json ? "" : "?describe=1", print_one);
+		return say_answer_of(invocation, "GET", "settings/", arguments[0],
+				     json ? "" : "?describe=1", print_one);
 	return change(invocation, arguments[0], arguments[1]);
 }
 
+/* A request without a body would reset them all. */
 int command_settings_reset(const struct invocation *invocation)
 {
-	json_t *body = invocation->n_arguments
-			       ? json_pack("{s:[s]}", "keys", invocation->arguments[0])
-			       : json_object();
+	const char *key = invocation->arguments[0];
+	json_t *body = key ? json_pack("{s:[s]}", "keys", key) : json_object();
 
-	return ask(invocation, "POST", "settings/reset", body, print_changed);
+	if (key && !body)
+		return say_no_utf8(key);
+	return say_answer(invocation, "POST", "settings/reset", body, print_changed);
 }
 
 /* ---- as a file */
@@ -286,7 +245,7 @@ static void print_file(const json_t *json)
 
 int command_settings_export(const struct invocation *invocation)
 {
-	return ask(invocation, "GET", "settings/export", NULL, print_file);
+	return say_answer(invocation, "GET", "settings/export", NULL, print_file);
 }
 
 static json_t *read_file(const char *path, struct error *error)
@@ -321,7 +280,7 @@ int command_settings_import(const struct invocation *invocation)
 	struct error error;
 	json_t *body = read_file(invocation->arguments[0], &error);
 
-	return body ? ask(invocation, "POST", "settings/import", body, print_changed)
+	return body ? say_answer(invocation, "POST", "settings/import", body, print_changed)
 		    : say_error(&error);
 }
 
@@ -355,23 +314,23 @@ static void print_saved(const json_t *list)
 
 int command_settings_saved(const struct invocation *invocation)
 {
-	return ask(invocation, "GET", "settings/configurations", NULL, print_saved);
+	return say_answer(invocation, "GET", "settings/configurations", NULL, print_saved);
 }
 
 int command_settings_save(const struct invocation *invocation)
 {
-	return ask_named(invocation, "PUT", "settings/configurations/", invocation->arguments[0],
-			 "", NULL);
+	return say_answer_of(invocation, "PUT", "settings/configurations/",
+			     invocation->arguments[0], "", NULL);
 }
 
 int command_settings_use(const struct invocation *invocation)
 {
-	return ask_named(invocation, "POST", "settings/configurations/", invocation->arguments[0],
-			 "/activate", print_changed);
+	return say_answer_of(invocation, "POST", "settings/configurations/",
+			     invocation->arguments[0], "/activate", print_changed);
 }
 
 int command_settings_forget(const struct invocation *invocation)
 {
-	return ask_named(invocation, "DELETE", "settings/configurations/", invocation->arguments[0],
-			 "", NULL);
+	return say_answer_of(invocation, "DELETE", "settings/configurations/",
+			     invocation->arguments[0], "", NULL);
 }

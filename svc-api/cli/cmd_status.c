@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/duration.h"
 #include "svc-api/cli/commands.h"
-#include "svc-api/cli/duration.h"
 #include "svc-api/cli/table.h"
 
 static void print_party(const json_t *status)
@@ -97,15 +97,12 @@ static void print_services(const json_t *services)
 	json_object_foreach((json_t *)(uintptr_t)services, name, service)
 	{
 		const json_t *uptime = json_object_get(service, "uptime_s");
-		const json_t *count = json_object_get(service, "restarts");
-		char age[DURATION_TEXT_SIZE] = "", restarts[24] = "";
+		char age[DURATION_TEXT_SIZE] = "", restarts[24];
 
 		if (json_is_integer(uptime))
 			duration_format((uint64_t)json_integer_value(uptime), age);
-		if (json_is_integer(count))
-			(void)snprintf(restarts, sizeof(restarts), "%lld",
-				       (long long)json_integer_value(count));
-		const char *cells[] = {name, text_at(service, "state"), age, restarts};
+		const char *cells[] = {name, text_at(service, "state"), age,
+				       integer_at(service, "restarts", restarts)};
 		table_add(&table, cells);
 		table_paint(&table, 1, terminal_paint_of(cells[1]));
 	}

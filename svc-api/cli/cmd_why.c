@@ -20,14 +20,6 @@ static void print_why(const json_t *why)
 
 int command_why(const struct invocation *invocation)
 {
-	struct answer answer;
-
-	if (say_ask_of(invocation, "GET", "peers/", invocation->arguments[0], "/why", &answer) != 0)
-		return 1;
-	if (wants_json(invocation))
-		say_json(&answer);
-	else
-		print_why(answer.json);
-	client_clear(&answer);
-	return 0;
+	return say_answer_of(invocation, "GET", "peers/", invocation->arguments[0], "/why",
+			     print_why);
 }

@@ -44,6 +44,11 @@ int command_why(const struct invocation *invocation);
 int command_netcheck(const struct invocation *invocation);
 /* cmd_metrics.c */
 int command_metrics(const struct invocation *invocation);
+/* cmd_sessions.c */
+int command_sessions(const struct invocation *invocation);
+int command_sessions_begin(const struct invocation *invocation);
+int command_sessions_end(const struct invocation *invocation);
+int command_sessions_show(const struct invocation *invocation);
 /* cmd_settings.c */
 int command_settings(const struct invocation *invocation);
 int command_settings_reset(const struct invocation *invocation);
@@ -70,9 +75,13 @@ int say_error(const struct error *error);
 /* Asks the API; prints the words of a refusal. body is taken over. 0 or 1; clear answer after 0. */
 int say_ask(const struct invocation *invocation, const char *method, const char *path, json_t *body,
 	    struct answer *answer);
-/* The same without a body, where the path has a name in it that the user gave. */
-int say_ask_of(const struct invocation *invocation, const char *method, const char *before,
-	       const char *name, const char *after, struct answer *answer);
+/* Asks, and prints the answer: as it came with --json, else by print (NULL: nothing). body is taken
+ * over. Returns the exit status. */
+int say_answer(const struct invocation *invocation, const char *method, const char *path,
+	       json_t *body, void (*print)(const json_t *json));
+/* The same without a body, of a path with somebody's word in it: before, word, after. */
+int say_answer_of(const struct invocation *invocation, const char *method, const char *before,
+		  const char *word, const char *after, void (*print)(const json_t *json));
 /* The API's answer as it came, and a newline. */
 void say_json(const struct answer *answer);
 /* JSON made here. json is taken over. */
@@ -80,10 +89,22 @@ void say_own_json(json_t *json);
 /* A line of `label  text`, cleaned, labels aligned; NULL or "" becomes `-`. */
 void say_field(const char *label, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* ---- writing JSON */
+
+/* Puts a word of the command line (NULL: none) into a body. One that is no UTF-8 cannot be: false,
+ * with the words said, and the body is gone. */
+bool add_text(json_t *body, const char *key, const char *word);
+/* Those words; returns 1. */
+int say_no_utf8(const char *key);
+
 /* ---- reading JSON: what is missing or null is "" or NULL-safe */
 
 /* The text at a key; "" where it is none. */
 const char *text_at(const json_t *object, const char *key);
+/* A member's name; the key of one that has left the party. */
+const char *name_of(const json_t *peer);
+/* `12`, or "" for null. Returns text. */
+char *integer_at(const json_t *object, const char *key, char text[24]);
 /* `12.3 ms`, or "-" for null. Returns text. */
 char *measure_at(const json_t *object, const char *key, const char *unit, char text[32]);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "svc-api/cli/choice.h"
 #include "svc-api/cli/client.h"
 #include "svc-api/cli/commands.h"
 
@@ -17,6 +18,8 @@ static const struct live {
 	{COMPLETES_SETTINGS, "settings", "settings"},
 	{COMPLETES_SERVICES, "services", NULL},
 	{COMPLETES_SERVERS, "servers", "servers"},
+	{COMPLETES_SESSIONS, "sessions", "metrics/sessions?limit=20"},
+	{COMPLETES_RUNNING, "running", "metrics/sessions"},
 };
 #define LIVE (sizeof(live) / sizeof(live[0]))
 
@@ -41,20 +44,34 @@ static void print_word(const char *word, const char *id, FILE *out)
 		(void)fprintf(out, "%s\n", id);
 }
 
-void complete_list(enum completes completes, const json_t *json, FILE *out)
+/* A list where each has a name or an id, or both. */
+static void print_entries(enum completes completes, const json_t *json, FILE *out)
 {
-	const char *key;
+	char number[24];
 	size_t i;
 	json_t *entry;
 
-	if (completes == COMPLETES_SERVICES)
-		json = json_object_get(json, "services");
 	json_array_foreach(json, i, entry)
 	{
-		const char *name = completes == COMPLETES_PEERS ? text_at(entry, "name") : "";
-
-		print_word(name, text_at(entry, "id"), out);
+		if (completes == COMPLETES_PEERS)
+			print_word(text_at(entry, "name"), text_at(entry, "id"), out);
+		else if (completes == COMPLETES_SERVERS)
+			print_word(choice_is_named(json, entry) ? text_at(entry, "name") : "",
+				   text_at(entry, "id"), out);
+		else
+			print_word(integer_at(entry, "id", number), "", out);
 	}
+}
+
+void complete_list(enum completes completes, const json_t *json, FILE *out)
+{
+	json_t *running = completes == COMPLETES_RUNNING ? choice_running(json) : NULL, *entry;
+	const char *key;
+
+	if (completes == COMPLETES_SERVICES)
+		json = json_object_get(json, "services");
+	print_entries(completes, running ? running : json, out);
+	json_decref(running);
 	/* The macro wants a pointer that is not const, and only reads. */
 	json_object_foreach((json_t *)(uintptr_t)json, key, entry) print_word(key, "", out);
 }

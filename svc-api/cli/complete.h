@@ -16,7 +16,8 @@ const char *complete_name(enum completes completes);
 /* What --complete names; returns the exit status: 2 where there is no such list. */
 int complete_print(const struct invocation *invocation);
 /* One word a line out of what the API, or services.json, said. A name that cannot be typed (it
- * looks like an option, or is not clean) is replaced by its id. Pure. */
+ * looks like an option, or is not clean), or does not mean one alone, is replaced by the id. Pure.
+ */
 void complete_list(enum completes completes, const json_t *json, FILE *out);
 
 #endif

@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/duration.h"
 #include "svc-api/cli/arguments.h"
-#include "svc-api/cli/duration.h"
 
 #define COUNT_MAX 100000
 
@@ -56,6 +56,12 @@ static int set_sort(struct invocation *to, const char *text, struct error *error
 {
 	to->sort = text;
 	return *text ? 0 : error_set(error, -EINVAL, "--sort: by name, game, players or latency");
+}
+
+static int set_server(struct invocation *to, const char *text, struct error *error)
+{
+	to->server = text;
+	return *text ? 0 : error_set(error, -EINVAL, "--server: name the game server");
 }
 
 static int set_revoke(struct invocation *to, const char *text, struct error *error)
@@ -120,6 +126,11 @@ const struct option_entry options[] = {
 	 .argument = "BY",
 	 .help = "by name, game, players or latency",
 	 .set = set_sort},
+	{.option = OPTION_SERVER,
+	 .name = "--server",
+	 .argument = "NAME",
+	 .help = "where it is played",
+	 .set = set_server},
 	{.option = OPTION_INVITE,
 	 .name = "--invite",
 	 .help = "the host's profile has a code in it, by which friends can join; it ends with the "

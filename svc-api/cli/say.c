@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,16 +42,31 @@ int say_ask(const struct invocation *invocation, const char *method, const char 
 	return say_error(&error);
 }
 
-int say_ask_of(const struct invocation *invocation, const char *method, const char *before,
-	       const char *name, const char *after, struct answer *answer)
+int say_answer(const struct invocation *invocation, const char *method, const char *path,
+	       json_t *body, void (*print)(const json_t *json))
 {
-	char *escaped = client_escape(name), *path = NULL;
+	struct answer answer;
+
+	if (say_ask(invocation, method, path, body, &answer) != 0)
+		return 1;
+	if (wants_json(invocation))
+		say_json(&answer);
+	else if (print)
+		print(answer.json);
+	client_clear(&answer);
+	return 0;
+}
+
+int say_answer_of(const struct invocation *invocation, const char *method, const char *before,
+		  const char *word, const char *after, void (*print)(const json_t *json))
+{
+	char *escaped = client_escape(word), *path = NULL;
 	int status = 1;
 
 	if (escaped && asprintf(&path, "%s%s%s", before, escaped, after) >= 0)
-		status = say_ask(invocation, method, path, NULL, answer);
-	free(escaped);
+		status = say_answer(invocation, method, path, NULL, print);
 	free(path);
+	free(escaped);
 	return status;
 }
 
@@ -81,11 +97,44 @@ void say_field(const char *label, const char *format, ...)
 	(void)printf("%-10s %s\n", label, *cleaned ? cleaned : "-");
 }
 
+int say_no_utf8(const char *key)
+{
+	struct error error;
+
+	error_set(&error, -EILSEQ,
+		  "%.100s: this is not valid UTF-8; type it in a terminal set to UTF-8", key);
+	return say_error(&error);
+}
+
+bool add_text(json_t *body, const char *key, const char *word)
+{
+	if (!word || json_object_set_new(body, key, json_string(word)) == 0)
+		return true;
+	json_decref(body);
+	(void)say_no_utf8(key);
+	return false;
+}
+
 const char *text_at(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
 
 	return text ? text : "";
+}
+
+const char *name_of(const json_t *peer)
+{
+	return *text_at(peer, "name") ? text_at(peer, "name") : text_at(peer, "key");
+}
+
+char *integer_at(const json_t *object, const char *key, char text[24])
+{
+	const json_t *value = json_object_get(object, key);
+
+	*text = '\0';
+	if (json_is_integer(value))
+		(void)snprintf(text, 24, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	return text;
 }
 
 char *measure_at(const json_t *object, const char *key, const char *unit, char text[32])

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/duration.h"
 #include "svc-api/clean.h"
-#include "svc-api/cli/duration.h"
 
 #define SUPPRESS_EMBEDS 4   /* a message flag */
 #define NAME_MAX_BYTES	128 /* with the NUL: no name of ours is longer */

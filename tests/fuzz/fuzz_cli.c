@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/duration.h"
 #include "common/text.h"
 #include "svc-api/clean.h"
 #include "svc-api/cli/arguments.h"
 #include "svc-api/cli/client.h"
-#include "svc-api/cli/duration.h"
 #include "svc-api/cli/table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
@@ -39,7 +39,7 @@ static const struct command table_of_commands[] = {
 	 .options = OPTION_COUNT,
 	 .run = run_nothing},
 	{.words = "servers", .options = OPTION_GAME | OPTION_SORT, .run = run_nothing},
-	{.words = "servers join", .arguments = "ID", .least = 1, .most = 1, .run = run_nothing},
+	{.words = "servers join", .arguments = "NAME", .least = 1, .most = 1, .run = run_nothing},
 	{.words = "settings", .most = 2, .run = run_nothing},
 	{.words = "logs", .most = 1, .options = OPTION_LINES, .run = run_nothing},
 	{.words = NULL},
@@ -48,7 +48,7 @@ static const struct command table_of_commands[] = {
 static void try_word(const char *word)
 {
 	char out[64], *escaped = client_escape(word);
-	uint32_t number;
+	uint32_t number, again;
 
 	clean_text(word, strlen(word), out, sizeof(out));
 	if (!text_is_clean(out) || table_width(out) >= sizeof(out) ||
@@ -56,7 +56,10 @@ static void try_word(const char *word)
 		abort();
 	if (text_is_name(word, sizeof(out)) && strcmp(out, word) != 0)
 		abort();
-	if (duration_parse(word, &number) == 0 || duration_parse_count(word, &number) == 0)
+	if (duration_parse(word, &number) == 0 &&
+	    (duration_parse(duration_write(number, out), &again) < 0 || again != number))
+		abort();
+	if (duration_parse_count(word, &number) == 0)
 		duration_format(number, out);
 	free(escaped);
 }

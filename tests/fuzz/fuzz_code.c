@@ -55,7 +55,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	char text[CONTROL_CODE_MAX + 64], url[CONTROL_URL_MAX];
 	struct code code;
-	uint32_t seconds;
 
 	if (length >= sizeof(text))
 		return 0;
@@ -63,7 +62,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	text[length] = 0;
 	if (text_is_clean(text))
 		check_settings(text);
-	(void)settings_parse_duration(text, &seconds);
 	if (code_parse(&code, url, text) == 0) {
 		check_code(&code);
 		if (*url)

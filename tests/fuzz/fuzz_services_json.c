@@ -18,6 +18,9 @@ static void try_words(const json_t *json)
 
 	complete_list(COMPLETES_SERVICES, json, out);
 	complete_list(COMPLETES_PEERS, json, out);
+	complete_list(COMPLETES_SERVERS, json, out);
+	complete_list(COMPLETES_SESSIONS, json, out);
+	complete_list(COMPLETES_RUNNING, json, out);
 	(void)fclose(out);
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
 		if (*line == '-' || !text_is_clean(line))

@@ -7,6 +7,7 @@
 One party for all stories; each leaves no game server behind.
 """
 import os
+import re
 import socket
 import statistics
 from collections import Counter
@@ -94,7 +95,7 @@ def test_a_server_is_listed_by_the_other_member(friends):
 
 
 def test_the_same_id_of_two_members_is_two_servers(friends):
-    """Both choose one id. Each keeps its own, and neither can touch the other's."""
+    """Both choose one id. Each keeps its own, and neither can touch the other's. A name that both have leads to none."""
     a, b = friends
     a.do("POST", "servers", ARENA)
     b.do("POST", "servers", {**ARENA, "name": "Ben's arena", "port": 1234})
@@ -107,6 +108,20 @@ def test_the_same_id_of_two_members_is_two_servers(friends):
                                ("POST", f"{of_a}/players", {"players": 0})):
         status, answer = b.ask(method, f"servers/{path}", body)
         assert status == 403 and answer["error"]["code"] == "not_allowed", answer
+    assert a.host.lanrage("servers", "join", "BEN'S arena", json=False) == f"{b.me['virtual_ip']}:1234\n"
+    table = a.host.lanrage("servers", json=False)
+    assert table.endswith("\n\n`lanrage servers join NAME` says where to connect to.\n") and of_b not in table
+
+    b.do("POST", "servers", {**ARENA, "name": "ANA'S arena", "port": 1234})
+    a.sees(lambda found: sorted(server["name"] for server in found) == ["ANA'S arena", "Ana's arena"], "one name")
+    with pytest.raises(RuntimeError, match="several game servers are called ana's arena; say which by its id") as said:
+        a.host.lanrage("servers", "join", "ana's arena")
+    table = a.host.lanrage("servers", json=False)
+    offered = a.host.run(a.host._lanrage_command("--complete", "servers")).stdout.split()
+    for its_id, host, port in (("arena", "a", 27960), (of_b, "b", 1234)):
+        assert re.search(rf"^  {its_id} +ana's arena +{host}$", str(said.value), re.M | re.I), str(said.value)
+        assert re.search(rf"^  {its_id} +ana's arena +{host}$", table, re.M | re.I), table
+        assert a.host.lanrage("servers", "join", its_id)["address"].endswith(f":{port}") and its_id in offered
     b.do("DELETE", f"servers/{of_b}")
     a.sees(lambda found: ids(found) == ["arena"], "a's alone")
 
@@ -209,7 +224,10 @@ def test_joining_leads_to_the_server(friends):
     told = b.do("POST", f"servers/{arena}/join")
     assert told == {"id": arena, "name": ARENA["name"], "game": "quake3", "address": f"{a.me['virtual_ip']}:27960",
                     "password": True, "own": False, "host": {"id": a.me["id"], "name": "a"}, "online": True}
-    assert b.host.lanrage("servers", "join", arena, json=False) == f"{told['address']}\n"
+    for word in (arena, ARENA["name"], ARENA["name"].upper()):
+        assert b.host.lanrage("servers", "join", word, json=False) == f"{told['address']}\n"
+    with pytest.raises(RuntimeError, match="no game server is called arena; `lanrage servers` lists them"):
+        b.host.lanrage("servers", "join", "arena")
     assert a.do("POST", "servers/arena/join")["own"]
     ip, port = told["address"].split(":")
     with a.host.socket(bind=("0.0.0.0", int(port))) as game, b.host.socket() as player:

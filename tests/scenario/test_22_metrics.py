@@ -7,6 +7,7 @@
 One party for all stories, told in order.
 """
 import os
+import re
 import signal
 import statistics
 import time
@@ -196,6 +197,7 @@ def test_summary_and_quality(party):
 def test_a_game_session(party):
     """What the way was like while it ran, over a stop of the service in its middle."""
     a, b, address = party
+    assert "begins one" in a.host.lanrage("sessions", json=False) and a.host.lanrage("sessions") == []
     assert a.ask("POST", "metrics/sessions", {"game": " "})[0] == 400
     assert a.ask("POST", "metrics/sessions", {"server": "x"})[0] == 400
     status, session = a.ask("POST", "metrics/sessions", {"game": "Quake", "server": "b's"})
@@ -220,10 +222,36 @@ def test_a_game_session(party):
     assert peer["rtt_min_ms"] <= peer["rtt_ms"] <= peer["rtt_max_ms"]
     assert peer["rtt_min_ms"] <= peer["rtt_p95_ms"] <= peer["rtt_max_ms"]
     assert a.do("POST", f"{path}/end") == a.do("GET", path) == ended
-    second = a.do("POST", "metrics/sessions", {"game": "Chess"})
+    shown = a.host.lanrage("sessions", "show", session["id"], json=False).splitlines()
+    way = [f"{peer[key]:.1f} {'%' if key == 'loss_pct' else 'ms'}" for key in ("rtt_ms", "rtt_p95_ms", "jitter_ms", "loss_pct")]
+    assert shown[1].split() == ["game", "Quake"] and shown[2].split() == ["server", "b's"]
+    assert re.split("  +", shown[-2]) == ["PEER", "PING", "P95", "JITTER", "LOSS", "QUALITY"]
+    assert re.split("  +", shown[-1]) == ["b", *way, str(peer["quality"])]
+    assert a.host.lanrage("sessions", "show", session["id"]) == ended
+
+    second = a.host.lanrage("sessions", "begin", "Chess", "--server", "the club")
+    assert (second["game"], second["server"], second["ended_at"]) == ("Chess", "the club", None)
     assert [row["game"] for row in a.do("GET", "metrics/sessions")] == ["Chess", "Quake"]
     assert [row["game"] for row in a.do("GET", "metrics/sessions?limit=1&offset=1")] == ["Quake"]
-    a.do("POST", f"metrics/sessions/{second['id']}/end")
+    titles, *rows = (re.split("  +", line) for line in a.host.lanrage("sessions", json=False).splitlines())
+    assert titles == ["ID", "GAME", "SERVER", "BEGAN", "LENGTH"]
+    assert [row[:4] for row in rows] == [[str(one[key]) for key in ("id", "game", "server", "started_at")]
+                                         for one in (second, ended)]
+    assert rows[0][4].startswith("running for ") and re.fullmatch(r"\d+ (s|min)", rows[1][4])
+    begun = a.host.lanrage("sessions", "begin", "Go", json=False)
+    third = second["id"] + 1
+    assert begun == f"Game session {third} has begun; `lanrage sessions end {third}` ends it.\n"
+    with pytest.raises(RuntimeError, match=f"several .* running; say which.*:\n  {third} +Go\n  {second['id']} +Chess"):
+        a.host.lanrage("sessions", "end")
+    assert a.host.lanrage("sessions", "end", third)["ended_at"]
+    for kind, offered in (("running", [second["id"]]), ("sessions", [third, second["id"], ended["id"]])):
+        assert a.host.run(a.host._lanrage_command("--complete", kind)).stdout.split() == [str(its_id) for its_id in offered]
+    assert a.host.lanrage("sessions", "end")["id"] == second["id"]
+    assert a.host.lanrage("sessions") == a.do("GET", "metrics/sessions")
+    with pytest.raises(RuntimeError, match="no game session is running; `lanrage sessions begin GAME` begins one"):
+        a.host.lanrage("sessions", "end")
+    with pytest.raises(RuntimeError, match="there is no such game session; `lanrage sessions` lists them"):
+        a.host.lanrage("sessions", "show", "999")
     assert a.ask("GET", "metrics/sessions?limit=0")[0] == 400
     for wrong in ("999", "0", "x", "-1"):
         assert a.ask("GET", f"metrics/sessions/{wrong}")[0] == 404

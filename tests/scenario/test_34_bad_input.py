@@ -614,7 +614,9 @@ def test_words_at_the_command_line(party, kind):
                   ["join", "KQ7M-3ZT9-HX2F", "--name", bad]):
         refused(party.c, *words)
     for words in (["kick", bad], ["ping", bad], ["why", bad], ["invite", "--revoke", bad], ["settings", bad, "on"],
-                  ["logs", bad], ["settings", bad], ["invite", "--ttl", bad], [bad]):
+                  ["settings", "reset", bad], ["logs", bad], ["settings", bad], ["invite", "--ttl", bad],
+                  ["servers", "join", bad], ["sessions", "begin", bad], ["sessions", "end", bad], ["sessions", "show", bad],
+                  [bad]):
         refused(party.a, *words)
     if bad:
         for key in ("peer_name", "server_url", "up", "invite_ttl"):

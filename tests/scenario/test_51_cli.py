@@ -22,7 +22,7 @@ import pytest
 
 from lab import wait_until
 from lab.wire import build_dir
-from party import connected, join
+from party import Member, connected, join
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NAME = "it's $(touch evil) `touch evil` with a long name"
@@ -39,6 +39,14 @@ def friends(module_lab):
     join(b, a.lanrage("party", "create", "friday", "--name", "a")["code"], NAME)
     wait_until(lambda: connected(a, b), 30, "both connected")
     return a, b
+
+
+@pytest.fixture
+def arena(friends):
+    """Where to connect to a game server of b's, of the same hostile name."""
+    a, b = friends
+    Member(b).do("POST", "servers", {"id": "arena", "name": NAME, "game": "quake3", "port": 27960})
+    return wait_until(lambda: a.lanrage("servers"), 30, "a lists the server")[0]["address"]
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +117,7 @@ def test_tables_take_the_width_there_is(friends):
     for text in (at_terminal(a, "peers", columns=200)[1], away(a, "peers", COLUMNS="200").stdout):
         assert NAME in text and "…" not in text
     assert json.loads(away(a, "peers", "--json").stdout)[0]["name"] == NAME
-    for words in (["status"], ["metrics"], ["settings"], ["netcheck"], ["party", "list"], ["--help"]):
+    for words in (["status"], ["metrics"], ["settings"], ["netcheck"], ["party", "list"], ["sessions"], ["--help"]):
         table = away(a, *words).stdout.split("\n\n")[-1]
         assert table and all(len(line) <= 80 for line in table.splitlines()), table
 
@@ -152,7 +160,7 @@ def test_usage_and_help(alone):
 @pytest.mark.parametrize("command", (
     "status", "doctor", "ui", "up", "down", "party create", "party list", "party invite", "party kick", "party leave",
     "invite", "kick", "leave", "join", "peers", "ping", "why", "netcheck", "servers", "metrics", "settings", "logs",
-    "discord", "discord test", "presence"))
+    "sessions", "sessions begin", "sessions end", "sessions show", "discord", "discord test", "presence"))
 def test_every_promised_command_is_there(command):
     done = subprocess.run([f"{build_dir()}/bin/lanrage", "help", *command.split()], capture_output=True, text=True)
     assert done.returncode == 0 and f"lanrage {command}" in done.stdout
@@ -183,7 +191,7 @@ def bash_offers(host, cwd, *words):
     return done.stdout.split("\n")[:-1]
 
 
-def test_bash(friends, tmp_path):
+def test_bash(friends, arena, tmp_path):
     a, _ = friends
     assert {"party", "join", "peers", "ping"} <= set(bash_offers(a, tmp_path, ""))
     assert bash_offers(a, tmp_path, "pi") == ["ping"]
@@ -198,6 +206,7 @@ def test_bash(friends, tmp_path):
     assert set(bash_offers(a, tmp_path, "help", "party", "l")) == {"leave", "list"}
     for typed in ("", "it", "it\\'s\\ "):
         quoted, = live(bash_offers, a, tmp_path, "ping", typed)
+        assert [quoted] == live(bash_offers, a, tmp_path, "servers", "join", typed)
         echoed = subprocess.run(["bash", "-c", f"printf %s {quoted}"], cwd=tmp_path, capture_output=True, text=True)
         assert echoed.stdout == NAME
     assert bash_offers(a, tmp_path, "why", '"it') == [""]  # no way to quote it there
@@ -216,16 +225,17 @@ def typed_into_bash(host, cwd, text):
     return watched(read, shell)[1]
 
 
-def test_bash_at_a_terminal(friends, tmp_path):
+def test_bash_at_a_terminal(friends, arena, tmp_path):
     """With readline itself: Tab ends the words, and the name arrives at the command as it is."""
     a, _ = friends
     assert '{"udp":' in typed_into_bash(a, tmp_path, "lanrage netc\t--js\t")
     wait_until(lambda: f"{NAME} (direct): " in typed_into_bash(a, tmp_path, "lanrage why it\t"), HANG_S, "the name")
+    wait_until(lambda: arena in typed_into_bash(a, tmp_path, "lanrage servers join it\t"), HANG_S, "the address")
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.skipif(not shutil.which("zsh"), reason="no zsh")
-def test_zsh(friends, tmp_path):
+def test_zsh(friends, arena, tmp_path):
     a, _ = friends
     script = """compadd() { print -rl -- "${(@P)2}"; }; _describe() { print -rl -- "${(@P)@[-1]}"; }
                 words=(lanrage --run $1 "${@:3}"); CURRENT=$#words; source $2"""
@@ -239,12 +249,12 @@ def test_zsh(friends, tmp_path):
     assert "ping:measures the way to a member" in offers("")
     assert {line.partition(":")[0] for line in offers("party", "")} == {"create", "join", "leave", "invite", "kick", "list"}
     assert "--count:how many probes; 4 without it" in offers("ping", "--")
-    assert live(offers, "ping", "") == [NAME] and offers("help", "ping", "") == []
+    assert live(offers, "ping", "") == live(offers, "servers", "join", "") == [NAME] and offers("help", "ping", "") == []
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.skipif(not shutil.which("fish"), reason="no fish")
-def test_fish(friends, tmp_path):
+def test_fish(friends, arena, tmp_path):
     a, _ = friends
     script = f"source {build_dir()}/completion/lanrage.fish; complete -C $argv[1]"
 
@@ -256,13 +266,13 @@ def test_fish(friends, tmp_path):
         return done.stdout.splitlines()
     assert "ping\tmeasures the way to a member" in offers("p") and "party" in offers("p")
     assert "--count\thow many probes; 4 without it" in offers("ping --") and not any("--once" in o for o in offers("ping --"))
-    assert live(offers, "ping ") == [NAME] and offers("help ping ") == []
+    assert live(offers, "ping ") == live(offers, "servers join ") == [NAME] and offers("help ping ") == []
     assert os.listdir(tmp_path) == []
 
 
 def test_completion_is_silent_where_nothing_answers(alone):
     """No launcher; and an API that is stopped, which a shell must not hang on."""
-    for kind in ("peers", "settings", "services", "servers"):
+    for kind in ("peers", "settings", "services", "servers", "sessions", "running"):
         done = subprocess.run([f"{build_dir()}/bin/lanrage", "--run", "/nowhere", "--complete", kind], capture_output=True)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     pid = alone.lanrage("status")["services"]["api"]["pid"]

@@ -1,4 +1,4 @@
-/* The command line's pure parts: words and options, durations, tables. */
+/* The command line's pure parts: words and options, tables. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,6 @@
 
 #include "svc-api/clean.h"
 #include "svc-api/cli/arguments.h"
-#include "svc-api/cli/duration.h"
 #include "svc-api/cli/pings.h"
 #include "svc-api/cli/table.h"
 
@@ -38,7 +37,7 @@ static const struct command table_of_commands[] = {
 	 .run = run_nothing},
 	{.words = "peers", .options = OPTION_WATCH, .run = run_nothing},
 	{.words = "servers", .options = OPTION_GAME | OPTION_SORT, .run = run_nothing},
-	{.words = "servers join", .arguments = "ID", .least = 1, .most = 1, .run = run_nothing},
+	{.words = "servers join", .arguments = "NAME", .least = 1, .most = 1, .run = run_nothing},
 	{.words = "settings", .most = 2, .run = run_nothing},
 	{.words = "party ping", .same_as = "ping"},
 	{.words = NULL},
@@ -240,29 +239,6 @@ static void empty_words(void **state)
 	assert_string_equal(invocation.arguments[1], "");
 }
 
-static void durations(void **state)
-{
-	static const char *const bad[] = {"",	 "h",	       "2x",	 "-1",	"1 h",
-					  "2hh", "5000000000", "99999d", "1.5h"};
-	char text[DURATION_TEXT_SIZE];
-	uint32_t seconds;
-
-	(void)state;
-	assert_int_equal(duration_parse("90", &seconds), 0);
-	assert_int_equal(seconds, 90);
-	assert_int_equal(duration_parse("1h30m", &seconds), 0);
-	assert_int_equal(seconds, 5400);
-	assert_int_equal(duration_parse("7d", &seconds), 0);
-	assert_int_equal(seconds, 604800);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		if (duration_parse(bad[i], &seconds) == 0)
-			fail_msg("\"%s\" was accepted", bad[i]);
-	assert_string_equal(duration_format(59, text), "59 s");
-	assert_string_equal(duration_format(3599, text), "59 min");
-	assert_string_equal(duration_format(12000, text), "3 h 20 min");
-	assert_string_equal(duration_format(187200, text), "2 d 4 h");
-}
-
 static void hostile_text_is_made_clean(void **state)
 {
 	char out[64];
@@ -341,7 +317,6 @@ int main(void)
 		cmocka_unit_test(the_first_mistake_is_told),
 		cmocka_unit_test(what_is_asked_instead_of_a_command),
 		cmocka_unit_test(empty_words),
-		cmocka_unit_test(durations),
 		cmocka_unit_test(hostile_text_is_made_clean),
 		cmocka_unit_test(columns_line_up),
 	};

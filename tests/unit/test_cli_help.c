@@ -220,14 +220,24 @@ static void words_that_can_be_typed(void **state)
 	json_t *services = json_pack("{s:s, s:{s:{}, s:{}}}", "api", "127.0.0.1:1", "services",
 				     "nat", "control");
 	json_t *servers =
-		json_pack("[{s:s,s:s}{s:s}]", "id", "arena@01", "name", "x", "id", "duel@02");
+		json_pack("[{s:s,s:s}{s:s}{s:s,s:s}{s:s,s:s}{s:s,s:s}]", "id", "a@01", "name",
+			  "Ana's arena", "id", "duel@02", "id", "b@03", "name", "Twins", "id",
+			  "b@04", "name", "twins", "id", "c@05", "name", "--json");
+	json_t *sessions = json_pack("[{s:i,s:n}{s:i,s:s}{s:s,s:n}]", "id", 12, "ended_at", "id",
+				     11, "ended_at", "2026-01-01T00:00:00Z", "id", "x", "ended_at");
 	struct paper paper;
 
 	(void)state;
 	complete_list(COMPLETES_PEERS, peers, begin(&paper));
 	expect(&paper, "two words\n02\n03\n04\n05\n");
 	complete_list(COMPLETES_SERVERS, servers, begin(&paper));
-	expect(&paper, "arena@01\nduel@02\n");
+	expect(&paper, "Ana's arena\nduel@02\nb@03\nb@04\nc@05\n");
+	complete_list(COMPLETES_SESSIONS, sessions, begin(&paper));
+	expect(&paper, "12\n11\n");
+	complete_list(COMPLETES_RUNNING, sessions, begin(&paper));
+	expect(&paper, "12\n");
+	complete_list(COMPLETES_RUNNING, NULL, begin(&paper));
+	expect(&paper, "");
 	complete_list(COMPLETES_SERVICES, services, begin(&paper));
 	expect(&paper, "nat\ncontrol\n");
 	complete_list(COMPLETES_SETTINGS, NULL, begin(&paper));
@@ -235,6 +245,7 @@ static void words_that_can_be_typed(void **state)
 	json_decref(peers);
 	json_decref(services);
 	json_decref(servers);
+	json_decref(sessions);
 }
 
 /* ---- the real table */

@@ -124,20 +124,6 @@ static void test_each_has_what_its_type_needs(void **state)
 	each(has_what_its_type_needs);
 }
 
-static void test_durations_in_words(void **state)
-{
-	static const struct {
-		int64_t seconds;
-		const char *text;
-	} rows[] = {{1, "1s"},	   {59, "59s"},	  {60, "1m"},	  {90, "90s"},	   {3600, "1h"},
-		    {5400, "90m"}, {86400, "1d"}, {90000, "25h"}, {2592000, "30d"}};
-	char text[32];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_string_equal(schema_duration(rows[i].seconds, text), rows[i].text);
-}
-
 /* ---- each type, by settings of this test's own */
 
 static const char *const choices[] = {"auto", "on", "off", NULL};
@@ -244,7 +230,6 @@ int main(void)
 		cmocka_unit_test(test_defaults_pass_their_own_check),
 		cmocka_unit_test(test_each_is_described),
 		cmocka_unit_test(test_each_has_what_its_type_needs),
-		cmocka_unit_test(test_durations_in_words),
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_refusals_do_not_hold_the_value),
 	};

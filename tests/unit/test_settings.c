@@ -56,47 +56,6 @@ static void read_config(struct settings *settings, const char *text)
 	settings->config = config;
 }
 
-static void test_durations(void **state)
-{
-	static const struct {
-		const char *text;
-		int result;
-		uint32_t seconds;
-	} rows[] = {
-		{"90", 0, 90},
-		{"90s", 0, 90},
-		{"15m", 0, 900},
-		{"2h", 0, 7200},
-		{"7d", 0, 604800},
-		{"0", 0, 0},
-		{"4294967295", 0, UINT32_MAX},
-		{"", -EINVAL, 0},
-		{"h", -EINVAL, 0},
-		{"-1", -EINVAL, 0},
-		{"+1", -EINVAL, 0},
-		{" 1", -EINVAL, 0},
-		{"1 h", -EINVAL, 0},
-		{"1w", -EINVAL, 0},
-		{"1hh", -EINVAL, 0},
-		{"1.5h", -EINVAL, 0},
-		{"4294967296", -EINVAL, 0},
-		{"71582789m", -EINVAL, 0},
-		{"71582788m", 0, 4294967280},
-		{"0x10", -EINVAL, 0},
-		{"99999999999999999999", -EINVAL, 0},
-		{"49711d", -EINVAL, 0},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		uint32_t seconds = 0;
-
-		if (settings_parse_duration(rows[i].text, &seconds) != rows[i].result ||
-		    seconds != rows[i].seconds)
-			fail_msg("%s: %u", rows[i].text, seconds);
-	}
-}
-
 static const char long_name[] = "0123456789012345678901234567890123456789012345678901234567890123";
 
 static void test_checks(void **state)
@@ -456,7 +415,6 @@ static void test_the_list_can_be_sent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_durations),
 		TEST(test_checks),
 		TEST(test_a_url_too_long),
 		TEST(test_defaults),

@@ -1,4 +1,4 @@
-#include "svc-api/cli/duration.h"
+#include "common/duration.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -59,6 +59,18 @@ int duration_parse_count(const char *text, uint32_t *count)
 		return -EINVAL;
 	*count = (uint32_t)value;
 	return 0;
+}
+
+char *duration_write(uint64_t seconds, char text[DURATION_TEXT_SIZE])
+{
+	static const char units[] = {'d', 'h', 'm', 's'};
+	size_t i = seconds == 0 ? 3 : 0;
+
+	while (seconds % factor_of(units[i]) != 0)
+		i++;
+	(void)snprintf(text, DURATION_TEXT_SIZE, "%" PRIu64 "%c", seconds / factor_of(units[i]),
+		       units[i]);
+	return text;
 }
 
 char *duration_format(uint64_t seconds, char text[DURATION_TEXT_SIZE])
