@@ -16,6 +16,7 @@ export function useInvite(): Invite | null {
   useEffect(() => {
     const look = (): void => draw((n) => n + 1);
     listeners.add(look);
+    look();
     return () => {
       listeners.delete(look);
     };

@@ -27,6 +27,7 @@ function useCanvas(): Canvas {
     const list = matchMedia(query);
     const change = (): void => set(list.matches);
     list.addEventListener("change", change);
+    change();
     return () => list.removeEventListener("change", change);
   }, []);
   return narrow ? NARROW : WIDE;

@@ -32,6 +32,7 @@ export function useRoute(): Route {
   useEffect(() => {
     const change = (): void => set(current());
     addEventListener("hashchange", change);
+    change(); /* it may have changed since it was drawn */
     return () => removeEventListener("hashchange", change);
   }, []);
   return route;

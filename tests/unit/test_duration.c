@@ -69,7 +69,7 @@ static void writing_is_exact(void **state)
 	static const struct {
 		uint64_t seconds;
 		const char *text;
-	} rows[] = {{0, "0d"},
+	} rows[] = {{0, "0s"},
 		    {1, "1s"},
 		    {59, "59s"},
 		    {60, "1m"},
