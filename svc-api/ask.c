@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/clock.h"
 #include "svc-api/routes.h"
 #include "svc-api/snapshot.h"
 
@@ -50,4 +51,10 @@ void ask_done(struct snapshot *snapshot)
 	if (snapshot)
 		snapshot_clear(snapshot);
 	free(snapshot);
+}
+
+bool ask_is_early(const struct api *api, uint64_t now_us)
+{
+	return (api->seen & SNAPSHOT_SERVICES) != SNAPSHOT_SERVICES &&
+	       now_us < api->started_us + API_STARTING_MS * CLOCK_MS;
 }

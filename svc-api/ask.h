@@ -8,6 +8,7 @@
 
 #include "svc-api/gather.h"
 
+struct api;
 struct request;
 struct reply;
 struct snapshot;
@@ -25,5 +26,9 @@ void ask_malformed(const struct gather_ask *ask, struct reply *reply);
 struct snapshot *ask_snapshot(const struct request *request, uint32_t sources, struct reply *reply);
 /* NULL is allowed. */
 void ask_done(struct snapshot *snapshot);
+
+/* Not every service has been heard of since this one started, a moment ago: what is missing may
+ * only be late. */
+bool ask_is_early(const struct api *api, uint64_t now_us);
 
 #endif

@@ -11,7 +11,7 @@ void handle_status(const struct request *request, struct reply *reply)
 
 	if (!snapshot)
 		return;
-	if (api_is_starting(request->api, snapshot->now_us))
+	if (ask_is_early(request->api, snapshot->now_us))
 		reply_error(reply, 503, "starting",
 			    "LANrage is starting; try again in a few seconds");
 	else

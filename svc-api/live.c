@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "svc-api/ask.h"
 #include "svc-api/doorman.h"
 #include "svc-api/events.h"
 #include "svc-api/http.h"
@@ -42,7 +43,7 @@ static json_t *view_live(const struct api *api, const struct snapshot *snapshot)
 
 	return json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "status",
-		api_is_starting(api, snapshot->now_us) ? json_null() : view_status(snapshot),
+		ask_is_early(api, snapshot->now_us) ? json_null() : view_status(snapshot),
 		"network", view_network(snapshot), "peers",
 		control ? by_id(view_peers(snapshot), "id") : json_null(), "servers",
 		snapshot->servers ? by_id(view_servers(snapshot->servers, wall_us), "id")

@@ -10,7 +10,6 @@
 #include "common/log.h"
 #include "svc-api/http.h"
 #include "svc-api/live.h"
-#include "svc-api/snapshot.h"
 #include "svc-control/codec.h"
 
 #define LISTEN_DEFAULT "127.0.0.1:8666"
@@ -97,12 +96,6 @@ static void watch(struct running *running)
 }
 
 /* ---- life */
-
-bool api_is_starting(const struct api *api, uint64_t now_us)
-{
-	return (api->seen & SNAPSHOT_SERVICES) != SNAPSHOT_SERVICES &&
-	       now_us < api->started_us + API_STARTING_MS * CLOCK_MS;
-}
 
 static int start(struct running *running, const struct service *service, struct error *error)
 {

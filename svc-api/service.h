@@ -4,7 +4,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/bucket.h"
@@ -32,8 +31,6 @@ struct api {
 	atomic_uint seen; /* BUS_FROM(...) of every service that has ever answered */
 };
 
-/* Not every service has been heard of since this one started, a moment ago. */
-bool api_is_starting(const struct api *api, uint64_t now_us);
 /* Runs until SIGTERM. Returns the exit status. */
 int api_run(const struct service *service);
 
