@@ -4,7 +4,7 @@ import type { Setting } from "./types";
 
 const FACTORS: Record<string, number> = { "": 1, s: 1, m: 60, h: 3600, d: 86400 };
 
-/* `1h30m` in seconds, as svc-api/cli/duration.c reads it; null where it is none. */
+/* `1h30m` in seconds, as common/duration.c reads it; null where it is none. */
 export function parseDuration(text: string): number | null {
   if (!/^(\d+[smhd])*\d+[smhd]?$/.test(text)) return null;
   return [...text.matchAll(/(\d+)([smhd]?)/g)].reduce(
