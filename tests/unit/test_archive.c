@@ -327,6 +327,22 @@ static void test_a_clock_set_far_back(void **state)
 	assert_int_equal(count(peer.public_key, NOON_S, wall_s, 1000), 270);
 }
 
+/* The hours between are not gone through one by one: to the year 30000 that would take as long. */
+static void test_a_clock_set_far_ahead(void **state)
+{
+	(void)state;
+	run(5400, 10);
+	wall_s += 20 * DAY_S;
+	run(400, 10);
+	assert_int_equal(rows_of(TIER_TEN_SECONDS), 2); /* a day old at most */
+	assert_int_equal(rows_of(TIER_MINUTE), 2 * 2);
+	alarm(60);
+	wall_s = 884541340800;
+	run(400, 10);
+	alarm(0);
+	assert_int_equal(count(peer.public_key, wall_s - 400, wall_s, 1000), 40);
+}
+
 static void test_age(void **state)
 {
 	(void)state;
@@ -792,6 +808,7 @@ int main(void)
 		TEST(test_a_kill),
 		TEST(test_a_clock_set_back),
 		TEST(test_a_clock_set_far_back),
+		TEST(test_a_clock_set_far_ahead),
 		TEST(test_age),
 		TEST(test_a_day_of_64_peers),
 		TEST(test_the_bound),
