@@ -722,6 +722,43 @@ static void test_a_session_over_restarts(void **state)
 	metrics_session_clear(&session);
 }
 
+static void test_an_end_that_cannot_be_written(void **state)
+{
+	struct metrics_session session = start_game("Quake");
+	uint64_t id = session.id;
+	sqlite3 *other;
+
+	(void)state;
+	metrics_session_clear(&session);
+	run(10, 1);
+	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	assert_true(games_end(&games, id, wall_s, &session) < 0);
+	sqlite3_close(other);
+	run(10, 1);
+	assert_int_equal(games_end(&games, id, wall_s, &session), 0);
+	assert_int_equal(session.duration_s, 20);
+	assert_int_equal(session.peers[0].samples, 20);
+	metrics_session_clear(&session);
+}
+
+/* It began in a file that could not be opened when this process began. */
+static void test_a_session_that_nobody_has(void **state)
+{
+	struct metrics_session session = start_game("Quake");
+	uint64_t id = session.id;
+
+	(void)state;
+	metrics_session_clear(&session);
+	games_deinit(&games);
+	wall_s += 3 * DAY_S;
+	assert_int_equal(games_end(&games, id, wall_s, &session), 0);
+	assert_int_equal(session.duration_s, METRICS_SESSION_S_MAX);
+	assert_true(session.ended_s != METRICS_UNKNOWN);
+	metrics_session_clear(&session);
+	assert_int_equal(games.n, 0);
+}
+
 static void test_how_many_sessions(void **state)
 {
 	struct metrics_page page = {.limit = 10, .offset = 0};
@@ -822,6 +859,8 @@ int main(void)
 		TEST(test_nobody_else_may_read_it),
 		TEST(test_a_session),
 		TEST(test_a_session_over_restarts),
+		TEST(test_an_end_that_cannot_be_written),
+		TEST(test_a_session_that_nobody_has),
 		TEST(test_how_many_sessions),
 		TEST(test_odd_sessions),
 	};
