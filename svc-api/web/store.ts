@@ -112,21 +112,22 @@ function receive(message: Message): boolean {
   return true;
 }
 
-/* A WebSocket does not say why it was refused; a request does. */
+/* A WebSocket does not say why it was refused; a request does, and where the session is over leave()
+ * is called by it. */
 async function findOut(): Promise<Link> {
   try {
     await ask<Status>("GET", "status");
     return "connecting";
   } catch (error) {
-    const refusal = error as Refusal;
-    return refusal.status === 401 ? "gone" : refusal.status === 503 ? "starting" : "away";
+    return (error as Refusal).status === 503 ? "starting" : "away";
   }
 }
 
-async function comeBack(): Promise<void> {
+/* Unless meanwhile the session is over, or the user did not want to wait and there is another one. */
+async function comeBack(after: WebSocket): Promise<void> {
   const link = await findOut();
   set({ link });
-  if (link === "gone") return; /* nothing but a new link changes that */
+  if (after !== current) return;
   const wait = BACK_OFF_MS[Math.min(attempts++, BACK_OFF_MS.length - 1)] ?? 8000;
   clearTimeout(timer);
   timer = setTimeout(connect, wait * (0.75 + Math.random() / 2));
@@ -149,11 +150,19 @@ function connect(): void {
   socket.onclose = () => {
     if (socket !== current) return;
     if (store.link === "live") set({ link: "connecting" });
-    void comeBack();
+    void comeBack(socket);
   };
 }
 
 /* At once, where the user does not want to wait. */
+/* The session is over, and so is what is still open; nothing but a new link changes that. */
+function leave(): void {
+  clearTimeout(timer);
+  current?.close();
+  current = null;
+  set({ link: "gone" });
+}
+
 export function connectNow(): void {
   if (store.link === "live") return;
   attempts = 0;
@@ -163,7 +172,7 @@ export function connectNow(): void {
 
 /* A user who comes back to the page may have opened a new link meanwhile. */
 export function startStore(): void {
-  whenGone(() => set({ link: "gone" }));
+  whenGone(leave);
   addEventListener("focus", connectNow);
   connect();
 }
