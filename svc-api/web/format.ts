@@ -96,3 +96,23 @@ export function pathWords(peer: {
 export function nameOf(one: { name: string | null; id?: string | null; key?: string }): string {
   return one.name || one.id || one.key || UNKNOWN;
 }
+
+/* How many usual letters are as wide as this one; marks that stack up take no room beside them, and
+ * half a letter's share, so that there is an end to them. */
+function widthOf(letter: string): number {
+  if (/[\p{M}\p{Cf}]/u.test(letter)) return 0.5;
+  if (/[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{Extended_Pictographic}]/u.test(letter))
+    return 2;
+  return /[WM@\u{ff00}-\u{ffef}]/u.test(letter) ? 1.8 : 1;
+}
+
+/* At most as wide as that many letters. */
+export function cut(text: string, most: number): string {
+  const letters = [...text];
+  const all = letters.reduce((sum, letter) => sum + widthOf(letter), 0);
+  let width = 1; /* of the ellipsis */
+  let n = 0;
+  if (all <= most) return text;
+  while (n < letters.length && (width += widthOf(letters[n] ?? "")) <= most) n++;
+  return `${letters.slice(0, n).join("")}…`;
+}

@@ -12,6 +12,7 @@ export type Link = "connecting" | "live" | "starting" | "away" | "gone";
 export interface Toast {
   id: number;
   kind: "good" | "news" | "bad";
+  about: string | null; /* a name, apart, as it may be written from right to left */
   text: string;
 }
 
@@ -68,8 +69,8 @@ export function onChange(watcher: (before: State | null, now: State) => void): v
   watchers.add(watcher);
 }
 
-export function toast(kind: Toast["kind"], text: string): void {
-  const one: Toast = { id: nextToast++, kind, text };
+export function toast(kind: Toast["kind"], text: string, about: string | null = null): void {
+  const one: Toast = { id: nextToast++, kind, about, text };
   set({ toasts: [...store.toasts, one].slice(-TOASTS_MAX) });
   setTimeout(() => dismiss(one.id), TOAST_MS);
 }
@@ -126,8 +127,8 @@ async function findOut(): Promise<Link> {
 /* Unless meanwhile the session is over, or the user did not want to wait and there is another one. */
 async function comeBack(after: WebSocket): Promise<void> {
   const link = await findOut();
-  set({ link });
   if (after !== current) return;
+  set({ link });
   const wait = BACK_OFF_MS[Math.min(attempts++, BACK_OFF_MS.length - 1)] ?? 8000;
   clearTimeout(timer);
   timer = setTimeout(connect, wait * (0.75 + Math.random() / 2));
@@ -154,7 +155,6 @@ function connect(): void {
   };
 }
 
-/* At once, where the user does not want to wait. */
 /* The session is over, and so is what is still open; nothing but a new link changes that. */
 function leave(): void {
   clearTimeout(timer);
@@ -163,6 +163,7 @@ function leave(): void {
   set({ link: "gone" });
 }
 
+/* At once, where the user does not want to wait. */
 export function connectNow(): void {
   if (store.link === "live") return;
   attempts = 0;

@@ -131,6 +131,13 @@ def test_a_session_that_is_over_is_over_on_every_connection(tmp_path):
         console.log(JSON.stringify([status, page.getStore().link, sockets[0].closed ?? false]));""") == [401, "gone", True]
 
 
+def test_names_of_a_picture_are_cut_to_their_room(tmp_path):
+    names = ["kira", "twelve words", "W" * 63, "\u6f22" * 20, "a" + "\u0301" * 60, "\U0001f469" * 9, ""]
+    script = "console.log(JSON.stringify(JSON.parse(process.argv[1]).map((name) => cut(name, 12))))"
+    assert run_module(tmp_path, "format", "cut", script, names) == \
+        ["kira", "twelve words", "W" * 6 + "\u2026", "\u6f22" * 5 + "\u2026", "a" + "\u0301" * 20 + "\u2026", "\U0001f469" * 5 + "\u2026", ""]
+
+
 # ---- by the page alone
 
 @pytest.mark.parametrize("width, height", [(1280, 800), (390, 844)])

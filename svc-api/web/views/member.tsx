@@ -23,7 +23,7 @@ function Kick({ peer, onClose }: { peer: Peer; onClose: () => void }) {
   const kick = (): Promise<void> =>
     action.run(async () => {
       await ask("POST", "party/kick", { member: peer.id });
-      toast("good", `${nameOf(peer)} was removed`);
+      toast("good", "was removed", nameOf(peer));
       onClose();
     });
   return (

@@ -108,7 +108,14 @@ function Title({ status, peers }: { status: Status; peers: Peer[] }) {
           {party.members} {party.members === 1 ? "member" : "members"}
         </b>
         {peers.length > 0 && ` · ${tally(peers)}`}
-        {!host && party.host && ` · host ${party.host}`}
+        {!host && party.host && (
+          <>
+            {" · host "}
+            <span class="cut" title={party.host}>
+              {party.host}
+            </span>
+          </>
+        )}
       </p>
       <Button kind="quiet" onPress={() => setLeaving(true)}>
         Leave

@@ -158,7 +158,8 @@ function Acts({ server }: { server: Server }) {
       const answer = await ask<Latency>("POST", `servers/${part(server.id)}/latency`);
       toast(
         answer.answers > 0 ? "good" : "bad",
-        `${server.name}: ${answer.answers > 0 ? `${wholeMs(answer.latency_ms)} ms` : "no answer"}, ${answer.answers} of ${answer.sent} answered`,
+        `${answer.answers > 0 ? `${wholeMs(answer.latency_ms)} ms` : "no answer"}, ${answer.answers} of ${answer.sent} answered`,
+        server.name,
       );
     });
   const remove = (): Promise<void> =>
@@ -232,10 +233,10 @@ function Row({ server }: { server: Server }) {
         </span>
         <small class="cut" title={details}>
           <span class="narrow">
-            {server.game} · {server.host.name ?? "-"}
+            <bdi>{server.game}</bdi> · <bdi>{server.host.name ?? "-"}</bdi>
             {details && " · "}
           </span>
-          {details}
+          <bdi>{details}</bdi>
         </small>
       </th>
       <td class="wide">
