@@ -3,6 +3,7 @@ import { render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Copy } from "./button";
 import { startHeartbeats } from "./heartbeat";
+import { startInvites } from "./invites";
 import { startNews } from "./news";
 import { titles, useRoute } from "./route";
 import type { Route } from "./route";
@@ -92,6 +93,7 @@ function App() {
 
 followTheme();
 startNews();
+startInvites();
 startTraces();
 startHeartbeats();
 startStore();

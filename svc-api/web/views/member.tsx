@@ -5,6 +5,7 @@ import { ask, part } from "../api";
 import { Button, Copy } from "../button";
 import { Dialog } from "../dialog";
 import { ms, nameOf, pathWords } from "../format";
+import { setInvite } from "../invites";
 import { Measures } from "../measures";
 import { Failure } from "../notice";
 import { Spark } from "../spark";
@@ -23,6 +24,7 @@ function Kick({ peer, onClose }: { peer: Peer; onClose: () => void }) {
   const kick = (): Promise<void> =>
     action.run(async () => {
       await ask("POST", "party/kick", { member: peer.id });
+      setInvite(null);
       toast("good", "was removed", nameOf(peer));
       onClose();
     });
