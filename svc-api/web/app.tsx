@@ -2,6 +2,7 @@
 import { render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Copy } from "./button";
+import { startFocus } from "./focus";
 import { startHeartbeats } from "./heartbeat";
 import { startInvites } from "./invites";
 import { startNews } from "./news";
@@ -98,4 +99,7 @@ startTraces();
 startHeartbeats();
 startStore();
 const root = document.getElementById("app");
-if (root) render(<App />, root);
+if (root) {
+  render(<App />, root);
+  startFocus(root);
+}

@@ -131,57 +131,6 @@ def test_a_session_that_is_over_is_over_on_every_connection(tmp_path):
         console.log(JSON.stringify([status, page.getStore().link, sockets[0].closed ?? false]));""") == [401, "gone", True]
 
 
-def run_modules(folder, names, script, value=None):
-    """As run_module, of modules that need others, in a browser of which there is as much as the store needs."""
-    bundle, page = str(folder / "bundle.mjs"), str(folder / "page.mjs")
-    subprocess.run([os.path.join(ROOT, "build/npm/node_modules/.bin/esbuild"), "--bundle", "--format=esm", f"--outfile={bundle}",
-                    "--log-level=error"], check=True, cwd=os.path.join(ROOT, "svc-api/web"), text=True,
-                   input="".join(f'export * from "./{name}";' for name in names))
-    with open(page, "w") as file:
-        file.write(f"""
-            const sockets = [], questions = [];
-            globalThis.location = {{host: "here"}};
-            globalThis.addEventListener = () => {{}};
-            globalThis.WebSocket = class {{
-                constructor() {{ sockets.push(this); }}
-                close() {{ this.closed = true; }}
-                tell(message) {{ this.onmessage({{data: JSON.stringify(message)}}); }}
-            }};
-            globalThis.fetch = () => new Promise((answer) => questions.push((status) =>
-                answer(new Response("{{}}", {{status}}))));
-            const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-            const snapshot = (state) => ({{type: "snapshot", sequence: 1, state}});
-            const page = await import({json.dumps(bundle)});
-            {script}
-            process.exit(0);""")
-    done = subprocess.run(["node", page, json.dumps(value)], check=True, stdout=subprocess.PIPE, text=True, timeout=60)
-    return json.loads(done.stdout)
-
-
-def test_an_answer_of_an_older_connection_changes_nothing(tmp_path):
-    """The user does not want to wait, and is live before it was found out why the last connection ended."""
-    assert run_modules(tmp_path, ["store"], """
-        page.startStore();
-        sockets[0].tell(snapshot({}));
-        sockets[0].onclose();
-        page.connectNow();
-        sockets[1].tell(snapshot({}));
-        questions[0](200);
-        await pause(600);
-        console.log(JSON.stringify([page.getStore().link, sockets.length]));""") == ["live", 2]
-
-
-def test_a_session_that_is_over_is_over_on_every_connection(tmp_path):
-    assert run_modules(tmp_path, ["store", "api"], """
-        page.startStore();
-        sockets[0].tell(snapshot({}));
-        const asked = page.ask("GET", "status").catch((refusal) => refusal.status);
-        questions[0](401);
-        const status = await asked;
-        sockets[0].tell(snapshot({}));
-        console.log(JSON.stringify([status, page.getStore().link, sockets[0].closed ?? false]));""") == [401, "gone", True]
-
-
 def test_a_code_is_shown_as_long_as_it_is_good(tmp_path):
     """Until it expires, or its party is left, by whatever way; of a month, more than a timer can wait for, it stays."""
     assert run_modules(tmp_path, ["store", "invites"], """
@@ -252,6 +201,7 @@ def test_from_nothing_to_a_server_of_a_friend(lab, width, height):
         ana.see(css="dialog[open]")
         assert ana.do("axe") == []
         ana.press("Keep")
+        assert ana.do("focused") == "Kick ben"
 
         ben.press("Servers", role="link")
         ben.press("Register one")
@@ -278,6 +228,7 @@ def test_from_nothing_to_a_server_of_a_friend(lab, width, height):
         ben.press("Party", role="link")
         ben.see(css="h2:text('Join one')")
         ana.see(css="p:text('Nobody else is here yet')")
+        assert ana.do("focused").startswith("friday"), "the button with the focus is gone, and the view has it"
         ana.press("Leave")
         ana.press("Leave", of="dialog")
         ana.see(css="h2:text('Join one')")

@@ -85,8 +85,8 @@ function Control({
         label={setting.key}
         hiddenLabel
         on={setting.value === "on"}
-        onChange={onSave}
-        disabled={busy}
+        onChange={(on) => onSave(on)}
+        busy={busy}
       />
     );
   if (setting.type === "choice")
@@ -96,7 +96,8 @@ function Control({
         hiddenLabel
         value={setting.value ?? ""}
         choices={(setting.choices ?? []).map((one) => [one, one] as const)}
-        onChange={onSave}
+        onChange={(value) => onSave(value)}
+        busy={busy}
       />
     );
   return <Text setting={setting} onSave={onSave} busy={busy} />;
