@@ -1,5 +1,5 @@
 /* servers.tsx - game servers of all members: find one, see how far it is, join it; tell of one's own. */
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { useAction } from "../action";
 import { ask, part } from "../api";
 import { Button, Copy } from "../button";
@@ -140,11 +140,15 @@ function Join({ server }: { server: Server }) {
           <code>{told.address}</code>{" "}
           <Copy text={told.address} what={`the address of ${server.name}`} />
           {told.password && <small>asks for a password</small>}
+          {told.online === false && <small>its host is offline at the moment</small>}
         </span>
       ) : (
         <Button busy={action.busy} onPress={() => void join()} label={`Join ${server.name}`}>
           Join
         </Button>
+      )}
+      {told && !told.address && (
+        <small role="status">Its address is not known yet; try again in a moment.</small>
       )}
       <Failure of={action.failure} />
     </>
@@ -201,11 +205,15 @@ function Star({ server }: { server: Server }) {
           `servers/${part(server.id)}/favourite`,
         )),
     );
+  useEffect(() => {
+    if (action.failure) toast("bad", action.failure.message, server.name);
+  }, [action.failure]);
   return (
     <button
       type="button"
       class="star"
       aria-pressed={server.favourite}
+      aria-busy={action.busy ? "true" : undefined}
       aria-label={`Favourite: ${server.name}`}
       onClick={() => void turn()}
     >
@@ -254,6 +262,7 @@ function Row({ server }: { server: Server }) {
       </td>
       <td class="number" data-measure="ping">
         {wholeMs(server.latency_ema_ms)}
+        {server.latency_ema_ms !== null && <span class="narrow soft"> ms</span>}
       </td>
       <td class="do">
         <Acts server={server} />
@@ -303,7 +312,9 @@ export function ServersView() {
   const [filters, setFilters] = useState(NONE);
   const [registering, setRegistering] = useState(false);
   const every = Object.values(all ?? {});
-  const games = [...new Set(every.map((server) => server.game))].sort();
+  const games = [...new Set([...every.map((server) => server.game), filters.game])]
+    .filter(Boolean)
+    .sort();
   const shown = every.filter((server) => matches(server, filters)).sort(order(filters.sort));
   return (
     <>
