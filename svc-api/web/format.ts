@@ -71,10 +71,11 @@ export function quality(score: number | null, grade: string | null): string {
 export function moment(iso: string | null): string {
   if (!iso) return UNKNOWN;
   const at = new Date(iso);
-  const today = new Date().toDateString() === at.toDateString();
-  return today
+  const now = new Date();
+  return now.toDateString() === at.toDateString()
     ? at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
     : at.toLocaleString([], {
+        ...(at.getFullYear() !== now.getFullYear() && { year: "numeric" }),
         month: "short",
         day: "numeric",
         hour: "2-digit",

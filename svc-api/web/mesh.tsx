@@ -121,6 +121,13 @@ function relayPlace(carried: Place[], canvas: Canvas): Place {
   return out(best) < least ? { x: centre.x + (best.x < centre.x ? -least : least), y: best.y } : best;
 }
 
+function measureOf(peer: Peer): string {
+  const kind = kindOf(peer);
+  if (kind === "trying") return "connecting";
+  if (kind !== "off") return ms(peer.rtt_ms);
+  return !peer.online ? "offline" : peer.path === null ? "not known" : "not reached";
+}
+
 function Label({ peer, place, canvas }: { peer: Peer; place: Place; canvas: Canvas }) {
   const right = place.x - canvas.width / 2;
   const beside = canvas === WIDE && Math.abs(right) > canvas.width * 0.1;
@@ -134,13 +141,7 @@ function Label({ peer, place, canvas }: { peer: Peer; place: Place; canvas: Canv
     <text x={x} y={y} text-anchor={anchor}>
       <tspan class="name">{cut(nameOf(peer), canvas.name)}</tspan>
       <tspan class="measure" x={x} dy="18">
-        {kindOf(peer) === "off"
-          ? peer.online
-            ? "not reached"
-            : "offline"
-          : kindOf(peer) === "trying"
-            ? "connecting"
-            : ms(peer.rtt_ms)}
+        {measureOf(peer)}
       </tspan>
     </text>
   );
