@@ -26,13 +26,14 @@ static uint64_t start_of(uint64_t number)
 	return number >> SUBJECT_BITS & ((1ull << START_BITS) - 1);
 }
 
-/* All that starts in from_s to to_s (not included). */
+/* All that starts in from_s to to_s (not included); UINT64_MAX: all from from_s on. */
 static int drop_blocks(struct archive *archive, enum tier tier, uint64_t from_s, uint64_t to_s)
 {
 	sqlite3_stmt *statement = archive_use(archive, ARCHIVE_DROP_BLOCKS);
+	uint64_t end = to_s == UINT64_MAX ? number_of(tier + 1, 0, 0) : number_of(tier, to_s, 0);
 
 	archive_bind(statement, 1, number_of(tier, from_s, 0));
-	archive_bind(statement, 2, number_of(tier, to_s, 0));
+	archive_bind(statement, 2, end);
 	return archive_write(archive, statement, "drop old samples");
 }
 

@@ -571,6 +571,20 @@ static void test_hostile_rows(void **state)
 	assert_int_equal(count(peer.public_key, wall_s - 3600, wall_s, 1000), 360);
 }
 
+/* No clock wrote it, and no start comes after it: it goes with the rest of the future. */
+static void test_a_row_at_the_end_of_time(void **state)
+{
+	(void)state;
+	archive_close(archive);
+	execute("INSERT INTO block VALUES (0x1FFFFFFFFFF00005, zeroblob(28))");
+	assert_int_equal(archive_open(&archive, path, 4u << 20), 0);
+	games.archive = recorder.archive = archive;
+	alarm(60);
+	fill(64, NOON_S, NOON_S + 8 * 3600);
+	alarm(0);
+	assert_int_equal(number("SELECT count(*) FROM block WHERE id = 0x1FFFFFFFFFF00005"), 0);
+}
+
 static void test_nowhere_to_write(void **state)
 {
 	char missing[96];
@@ -854,6 +868,7 @@ int main(void)
 		TEST(test_damage_under_way),
 		TEST(test_damage_that_is_read),
 		TEST(test_hostile_rows),
+		TEST(test_a_row_at_the_end_of_time),
 		TEST(test_nowhere_to_write),
 		TEST(test_a_full_disk),
 		TEST(test_nobody_else_may_read_it),
