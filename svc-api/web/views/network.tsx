@@ -215,6 +215,13 @@ function Now({ network }: { network: Network }) {
   );
 }
 
+function lanWords(found: LanCheck): string {
+  if (!found.discovery) return "LAN discovery is off; switch lan.discovery on in the settings.";
+  if (found.members === 0) return "Nobody else is connected, so there is nobody who could answer.";
+  const first = found.first_ms === null ? "" : `, the first after ${ms(found.first_ms)}`;
+  return `${count(found.heard)} of ${count(found.members)} connected members answered${first}.`;
+}
+
 function LanTest() {
   const [found, setFound] = useState<LanCheck | null>(null);
   const action = useAction();
@@ -230,9 +237,7 @@ function LanTest() {
       </Button>
       {found && (
         <p role="status">
-          {found.discovery
-            ? `${count(found.heard)} of ${count(found.members)} connected members answered${found.first_ms === null ? "" : `, the first after ${ms(found.first_ms)}`}.`
-            : "LAN discovery is off; switch lan.discovery on in the settings."}
+          {lanWords(found)}
           {found.error && ` ${found.error}.`}
         </p>
       )}
