@@ -12,7 +12,7 @@ export type Link = "connecting" | "live" | "starting" | "away" | "gone";
 export interface Toast {
   id: number;
   kind: "good" | "news" | "bad";
-  about: string | null; /* a name, apart, as it may be written from right to left */
+  about: string | null; /* a name, which is cut where it is long; the text is not */
   text: string;
 }
 

@@ -7,9 +7,14 @@ export function Toasts() {
     <div class="toasts" role="status" aria-live="polite" aria-label="News">
       {toasts.map((one) => (
         <div key={one.id} class={`toast ${one.kind}`}>
-          <span class="cut" title={one.about ? `${one.about} ${one.text}` : one.text}>
-            {one.about && <bdi>{one.about}</bdi>} {one.text}
-          </span>
+          <p>
+            {one.about && (
+              <span class="cut" title={one.about}>
+                {one.about}
+              </span>
+            )}{" "}
+            {one.text}
+          </p>
           <button type="button" aria-label="Dismiss" onClick={() => dismiss(one.id)}>
             ×
           </button>

@@ -341,6 +341,7 @@ def test_numbers_equal_the_command_s(friends):
     page.go("servers")
     page.press(f"Ping {EVIL_SERVER[:127]}")
     page.see(css=".toast:has-text('answered')")
+    assert page.do("sideways") == []
     wait_until(lambda: printed(a, "servers").split()[-2:] == [page.text("[data-measure=players]"), page.text("[data-measure=ping]")],
                WAIT_S, "the server's numbers agree")
     page.go("network")
