@@ -41,8 +41,8 @@ function Term({ name, value }: { name: string; value: number | null }) {
         <meter
           min={0}
           max={100}
-          low={40}
-          high={80}
+          low={39.5} /* a score of 40 or 80 is the better one in every browser */
+          high={79.5}
           optimum={100}
           value={value}
           aria-label={name}
