@@ -117,3 +117,10 @@ export function cut(text: string, most: number): string {
   while (n < letters.length && (width += widthOf(letters[n] ?? "")) <= most) n++;
   return `${letters.slice(0, n).join("")}…`;
 }
+
+/* What the API says, as a sentence. A name of a setting or a command stays as it has to be written. */
+export function sentence(text: string): string {
+  const word = /^[a-z]+(?![\w.:-])/.test(text) && !/^(lanrage|sudo)\b/.test(text);
+  const first = word ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+  return /[.!?…]$/.test(first) ? first : `${first}.`;
+}

@@ -2,12 +2,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Refusal } from "./api";
+import { sentence } from "./format";
 import type { Network } from "./types";
-
-function sentence(text: string): string {
-  const first = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?…]$/.test(first) ? first : `${first}.`;
-}
 
 export function Failure({ of, retry }: { of: Refusal | null; retry?: () => void }) {
   if (!of) return null;

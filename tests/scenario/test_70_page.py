@@ -161,6 +161,14 @@ def test_names_of_a_picture_are_cut_to_their_room(tmp_path):
         ["kira", "twelve words", "W" * 6 + "\u2026", "\u6f22" * 5 + "\u2026", "a" + "\u0301" * 20 + "\u2026", "\U0001f469" * 5 + "\u2026", ""]
 
 
+def test_what_the_api_says_becomes_sentences(tmp_path):
+    told = ["the host is away", "peer_name: too long", "lan.mdns: must be on or off", "game: must be a name", "sudo make up", "`lanrage up`", "Why?"]
+    script = "console.log(JSON.stringify(JSON.parse(process.argv[1]).map(sentence)))"
+    assert run_module(tmp_path, "format", "sentence", script, told) == \
+        ["The host is away.", "peer_name: too long.", "lan.mdns: must be on or off.", "game: must be a name.", "sudo make up.",
+         "`lanrage up`.", "Why?"]
+
+
 # ---- by the page alone
 
 @pytest.mark.parametrize("width, height", [(1280, 800), (390, 844)])
