@@ -37,7 +37,7 @@ function Text({
   const wrong = draft === null ? null : complaintOf(setting, draft);
   const save = (): void => {
     if (draft === null || wrong) return;
-    onSave(draft, () => setDraft(null));
+    onSave(draft, () => setDraft((now) => (now === draft ? null : now)));
   };
   return (
     <form
