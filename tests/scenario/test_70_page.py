@@ -154,6 +154,20 @@ def test_a_code_is_shown_as_long_as_it_is_good(tmp_path):
         console.log(JSON.stringify(told));""") == ["K", None, "K", None]
 
 
+def test_a_trace_has_a_gap_where_nothing_was_heard(tmp_path):
+    assert run_modules(tmp_path, ["store", "trace"], """
+        let now = 1000;
+        performance.now = () => now;
+        const hear = (seconds, rtt_ms) => { now += 1000 * seconds; sockets[0].tell(snapshot({peers: {p: {rtt_ms}}})); };
+        page.startStore();
+        page.startTraces();
+        hear(30, 5);
+        hear(1, 6);
+        hear(2, 7);
+        hear(6, 8);
+        console.log(JSON.stringify(page.traceOf("p")));""") == [5, 6, 7, None, None, None, None, None, 8]
+
+
 def test_names_of_a_picture_are_cut_to_their_room(tmp_path):
     names = ["kira", "twelve words", "W" * 63, "\u6f22" * 20, "a" + "\u0301" * 60, "\U0001f469" * 9, ""]
     script = "console.log(JSON.stringify(JSON.parse(process.argv[1]).map((name) => cut(name, 12))))"
