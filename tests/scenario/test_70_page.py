@@ -415,6 +415,11 @@ def test_a_value_is_checked_before_it_is_sent(friends):
     wait_until(lambda: a.lanrage("settings", "invite_ttl") == {"invite_ttl": "2h"}, WAIT_S, "the setting is saved")
     page.press("Reset invite_ttl")
     wait_until(lambda: a.lanrage("settings", "invite_ttl") == {"invite_ttl": "24h"}, WAIT_S, "the setting is back")
+    field = ".setting[data-key=server_url]"
+    page.do("fill", css=f"{field} input", value="carrier://pigeon")     # what the page takes and the API refuses
+    page.press("Save server_url")
+    page.see(css=f"{field} .failure .what")
+    assert page.do("value", css=f"{field} input") == "carrier://pigeon"
     webhook = "https://discord.com/api/webhooks/1/abcdefgh"
     page.go("discord")
     page.fill("Webhook", webhook)
