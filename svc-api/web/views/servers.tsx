@@ -258,7 +258,8 @@ function Row({ server }: { server: Server }) {
         </span>
       </td>
       <td class="number" data-measure="players">
-        {count(server.players)}/{count(server.max_players)}
+        {count(server.players)}/<wbr />
+        {count(server.max_players)}
       </td>
       <td class="number" data-measure="ping">
         {wholeMs(server.latency_ema_ms)}
