@@ -26,13 +26,14 @@ static uint64_t start_of(uint64_t number)
 	return number >> SUBJECT_BITS & ((1ull << START_BITS) - 1);
 }
 
-/* All that starts in from_s to to_s (not included). */
+/* All that starts in from_s to to_s (not included); UINT64_MAX: all from from_s on. */
 static int drop_blocks(struct archive *archive, enum tier tier, uint64_t from_s, uint64_t to_s)
 {
 	sqlite3_stmt *statement = archive_use(archive, ARCHIVE_DROP_BLOCKS);
+	uint64_t end = to_s == UINT64_MAX ? number_of(tier + 1, 0, 0) : number_of(tier, to_s, 0);
 
 	archive_bind(statement, 1, number_of(tier, from_s, 0));
-	archive_bind(statement, 2, number_of(tier, to_s, 0));
+	archive_bind(statement, 2, end);
 	return archive_write(archive, statement, "drop old samples");
 }
 
@@ -251,19 +252,35 @@ static ssize_t list_subjects(struct archive *archive, uint64_t since_s,
 	return r < 0 ? r : n;
 }
 
-int archive_roll_up(struct archive *archive, uint64_t from_s)
+static int roll_up_subjects(struct archive *archive, uint64_t hour_s)
 {
 	static uint64_t subjects[ARCHIVE_SUBJECTS_MAX + 1];
+	ssize_t n = list_subjects(archive, hour_s, subjects);
+	int r = n < 0 ? (int)n : 0;
+
+	for (ssize_t i = 0; r == 0 && i < n; i++)
+		r = roll_up_hour(archive, subjects[i], hour_s);
+	return r;
+}
+
+/* From one hour that has rows to the next: after a leap of the clock the empty ones between are
+ * many.
+ */
+int archive_roll_up(struct archive *archive, uint64_t from_s)
+{
 	uint64_t end_s = block_start(TIER_MINUTE, archive->wall_s);
+	uint64_t hour_s = block_start(TIER_MINUTE, from_s);
 	int r = 0;
 
-	for (uint64_t hour_s = block_start(TIER_MINUTE, from_s); r == 0 && hour_s < end_s;
-	     hour_s += tier_shapes[TIER_MINUTE].block_s) {
-		ssize_t n = list_subjects(archive, hour_s, subjects);
+	while (r == 0 && hour_s < end_s) {
+		uint64_t start_s;
 
-		r = n < 0 ? (int)n : 0;
-		for (ssize_t i = 0; r == 0 && i < n; i++)
-			r = roll_up_hour(archive, subjects[i], hour_s);
+		r = first_start(archive, TIER_TEN_SECONDS, hour_s, &start_s);
+		if (r < 0 || start_s >= end_s)
+			break;
+		hour_s = block_start(TIER_MINUTE, start_s);
+		r = roll_up_subjects(archive, hour_s);
+		hour_s += tier_shapes[TIER_MINUTE].block_s;
 	}
 	return r;
 }

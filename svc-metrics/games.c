@@ -6,6 +6,8 @@
 
 #include "common/log.h"
 
+#define RETRY_S 60
+
 static uint64_t duration_of(const struct metrics_session *session, uint64_t wall_s)
 {
 	uint64_t end_s = session->ended_s == METRICS_UNKNOWN ? wall_s : session->ended_s;
@@ -117,27 +119,46 @@ static struct standing *standing_of(struct game *game, const uint8_t key[DATAPLA
 	return &game->standings[place];
 }
 
-static void end(struct games *games, size_t i, uint64_t ended_s, uint64_t wall_s)
+/* It runs on until its end is stored: one that nobody has any more would never end. */
+static int end(struct games *games, size_t i, uint64_t wall_s)
 {
-	struct game *game = &games->running[i];
+	struct game *game = &games->running[i], ended = *game;
+	size_t size = game->n_standings * sizeof(*game->standings);
+	uint64_t latest_s = game->session.started_s + METRICS_SESSION_S_MAX;
+	int r;
 
-	game->session.ended_s = ended_s;
-	for (size_t k = 0; k < game->n_standings; k++)
-		standing_end(&game->standings[k]);
-	(void)store_now(games, game, wall_s);
+	ended.session.ended_s = wall_s < latest_s ? wall_s : latest_s;
+	ended.standings = malloc(size + 1);
+	if (!ended.standings)
+		return -ENOMEM;
+	for (size_t k = 0; k < ended.n_standings; k++) {
+		ended.standings[k] = game->standings[k];
+		standing_end(&ended.standings[k]);
+	}
+	r = store_now(games, &ended, wall_s);
+	free(ended.standings);
+	if (r < 0)
+		return r;
 	free(game->standings);
 	games->running[i] = games->running[--games->n];
+	return 0;
+}
+
+static void end_the_old(struct games *games, uint64_t wall_s)
+{
+	for (size_t i = games->n; i-- > 0;) {
+		struct game *game = &games->running[i];
+
+		if (duration_of(&game->session, wall_s) > METRICS_SESSION_S_MAX &&
+		    wall_s >= game->retry_s && end(games, i, wall_s) < 0)
+			game->retry_s = wall_s + RETRY_S;
+	}
 }
 
 void games_add_peers(struct games *games, const struct peers *peers, uint64_t now_us,
 		     uint64_t wall_s)
 {
-	for (size_t i = games->n; i-- > 0;) {
-		const struct metrics_session *session = &games->running[i].session;
-
-		if (duration_of(session, wall_s) > METRICS_SESSION_S_MAX)
-			end(games, i, session->started_s + METRICS_SESSION_S_MAX, wall_s);
-	}
+	end_the_old(games, wall_s);
 	for (size_t i = 0; i < games->n; i++)
 		for (size_t k = 0; k < peers->n; k++) {
 			const struct peers_entry *entry = peers->list[k];
@@ -210,13 +231,31 @@ int games_get(struct games *games, uint64_t id, uint64_t wall_s, struct metrics_
 	return r;
 }
 
+/* One of a file that could not be opened when this process began. */
+static void take_up(struct games *games, uint64_t id)
+{
+	struct game game = {0};
+
+	if (games->n == METRICS_SESSIONS_RUNNING_MAX ||
+	    archive_get_session(games->archive, id, take_game, &game) < 0)
+		return;
+	if (game.session.ended_s == METRICS_UNKNOWN)
+		games->running[games->n++] = game;
+	else
+		free(game.standings);
+}
+
 int games_end(struct games *games, uint64_t id, uint64_t wall_s, struct metrics_session *session)
 {
 	size_t i = find(games, id);
+	int r = 0;
 
+	memset(session, 0, sizeof(*session));
+	if (i == games->n)
+		take_up(games, id);
 	if (i < games->n)
-		end(games, i, wall_s, wall_s);
-	return games_get(games, id, wall_s, session);
+		r = end(games, i, wall_s);
+	return r < 0 ? r : games_get(games, id, wall_s, session);
 }
 
 static void take_row(void *data, const struct archive_session *session)

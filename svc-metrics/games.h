@@ -16,6 +16,7 @@ struct game {
 	struct metrics_session session; /* peers are not in it */
 	size_t n_standings;
 	struct standing *standings; /* by key */
+	uint64_t retry_s;	    /* when it may be tried again to end it by itself */
 };
 
 struct games {
@@ -38,7 +39,7 @@ int games_store(struct games *games);
  * -ENOSPC: the disk is full. */
 int games_start(struct games *games, const struct metrics_game *game, uint64_t wall_s,
 		struct metrics_session *session);
-/* -ENOENT. One that has ended is as it was. */
+/* -ENOENT. One that has ended is as it was. One whose end cannot be stored runs on: -ENOSPC. */
 int games_end(struct games *games, uint64_t id, uint64_t wall_s, struct metrics_session *session);
 /* With its peers. -ENOENT. */
 int games_get(struct games *games, uint64_t id, uint64_t wall_s, struct metrics_session *session);

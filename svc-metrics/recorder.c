@@ -1,5 +1,7 @@
 #include "svc-metrics/recorder.h"
 
+#define LEAP_S (25u * 3600) /* a start counts from a day before, and not from a whole hour */
+
 static int write_track(struct archive *archive, const uint8_t *key, const struct track *track)
 {
 	struct block block = track_block(track);
@@ -21,6 +23,12 @@ static int write_tracks(struct recorder *recorder)
 	return r;
 }
 
+/* What is dropped is gone for good, so a clock that leaps over a day is believed an hour later. */
+static bool leaps(const struct recorder *recorder, uint64_t hour_s)
+{
+	return hour_s > recorder->rolled_s + LEAP_S;
+}
+
 static int roll_up(struct recorder *recorder, uint64_t wall_s)
 {
 	uint64_t hour_s = block_start(TIER_MINUTE, wall_s);
@@ -30,7 +38,7 @@ static int roll_up(struct recorder *recorder, uint64_t wall_s)
 		return 0;
 	r = archive_roll_up(recorder->archive,
 			    recorder->rolled_s < hour_s ? recorder->rolled_s : hour_s);
-	if (r == 0)
+	if (r == 0 && !leaps(recorder, hour_s))
 		r = archive_expire(recorder->archive);
 	return r;
 }

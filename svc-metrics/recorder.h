@@ -2,8 +2,9 @@
  *
  * All tracks are of the same five minutes of the wall clock. When the clock leaves them, forwards
  * or backwards, one transaction writes a row for each subject that was looked at, what the running
- * game sessions have so far, and, where an hour is over, its minutes. So a kill costs five minutes
- * at most; a stop costs nothing.
+ * game sessions have so far, and, where an hour is over, its minutes, and drops what is too old. So
+ * a kill costs five minutes at most; a stop costs nothing, nor does a clock that is wrong for less
+ * than an hour.
  */
 #ifndef LANRAGE_METRICS_RECORDER_H
 #define LANRAGE_METRICS_RECORDER_H

@@ -40,31 +40,40 @@ export function useAction(): Action {
 }
 
 export interface Fetched<T> {
-  data: T | null; /* the last answer, kept while the next is on its way */
+  data: T | null; /* the last answer of this path, kept while the next is on its way */
   failure: Refusal | null;
-  busy: boolean;
   reload: () => void;
 }
 
-/* Asked for at first, when path changes, on reload(), and every `everyMs` where given. */
-export function useFetched<T>(path: string, everyMs = 0): Fetched<T> {
-  const [answer, setAnswer] = useState<{ data: T | null; failure: Refusal | null; busy: boolean }>({
-    data: null,
-    failure: null,
-    busy: true,
-  });
+interface Answer<T> {
+  path: string;
+  data: T | null;
+  failure: Refusal | null;
+}
+
+/* Asked for at first, when path or `because` changes, on reload(), and every `everyMs` where given: not
+ * before the last question is answered, so that no older answer comes after a newer one. */
+export function useFetched<T>(path: string, everyMs = 0, because = ""): Fetched<T> {
+  const [answer, setAnswer] = useState<Answer<T>>({ path, data: null, failure: null });
   const [round, setRound] = useState(0);
   useEffect(() => {
     let current = true;
+    let asking = false;
     const load = async (): Promise<void> => {
-      setAnswer((before) => ({ ...before, busy: true }));
+      if (asking) return;
+      asking = true;
       try {
         const data = await ask<T>("GET", path);
-        if (current) setAnswer({ data, failure: null, busy: false });
+        if (current) setAnswer({ path, data, failure: null });
       } catch (error) {
         if (current)
-          setAnswer((before) => ({ ...before, failure: refusalFrom(error), busy: false }));
+          setAnswer((before) => ({
+            path,
+            data: before.path === path ? before.data : null,
+            failure: refusalFrom(error),
+          }));
       }
+      asking = false;
     };
     void load();
     const timer = everyMs > 0 ? setInterval(() => void load(), everyMs) : 0;
@@ -72,6 +81,7 @@ export function useFetched<T>(path: string, everyMs = 0): Fetched<T> {
       current = false;
       clearInterval(timer);
     };
-  }, [path, everyMs, round]);
-  return { ...answer, reload: () => setRound((n) => n + 1) };
+  }, [path, everyMs, because, round]);
+  const { data, failure } = answer.path === path ? answer : { data: null, failure: null };
+  return { data, failure, reload: () => setRound((n) => n + 1) };
 }

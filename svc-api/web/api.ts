@@ -57,7 +57,7 @@ async function fetchIt(method: string, path: string, body: unknown): Promise<Res
           0,
           "away",
           "LANrage does not answer",
-          "the page tries again by itself; if it stays so: sudo make up",
+          "try again when the page is live again; if it stays so: sudo make up",
         );
   }
 }

@@ -2,7 +2,9 @@
 import { render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Copy } from "./button";
+import { startFocus } from "./focus";
 import { startHeartbeats } from "./heartbeat";
+import { startInvites } from "./invites";
 import { startNews } from "./news";
 import { titles, useRoute } from "./route";
 import type { Route } from "./route";
@@ -92,8 +94,12 @@ function App() {
 
 followTheme();
 startNews();
+startInvites();
 startTraces();
 startHeartbeats();
 startStore();
 const root = document.getElementById("app");
-if (root) render(<App />, root);
+if (root) {
+  render(<App />, root);
+  startFocus(root);
+}

@@ -49,6 +49,7 @@ async function copyText(text: string): Promise<boolean> {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
+    const focused = document.activeElement;
     const area = document.createElement("textarea");
     area.value = text;
     area.className = "away";
@@ -56,6 +57,7 @@ async function copyText(text: string): Promise<boolean> {
     area.select();
     const done = document.execCommand("copy");
     area.remove();
+    if (focused instanceof HTMLElement) focused.focus();
     return done;
   }
 }

@@ -47,7 +47,9 @@ function colour(box: Element, tone: string): string {
   return found;
 }
 
-function options(box: HTMLElement, props: ChartProps): uPlot.Options {
+/* What a chart is made of stays; its range and data change, so they are looked up. */
+function options(box: HTMLElement, latest: { current: ChartProps }): uPlot.Options {
+  const props = latest.current;
   const soft = colour(box, "quiet");
   const grid = { stroke: colour(box, "line"), width: 1 };
   const font = "12px ui-monospace, Menlo, Consolas, monospace";
@@ -58,7 +60,7 @@ function options(box: HTMLElement, props: ChartProps): uPlot.Options {
     legend: { live: true },
     cursor: { points: { size: 6 }, drag: { x: false, y: false } },
     scales: {
-      x: { time: true, range: [props.range.from, props.range.to] },
+      x: { time: true, range: () => [latest.current.range.from, latest.current.range.to] },
       y: { range: (_plot, _least, most) => [0, Math.max(props.least, (most ?? 0) * 1.1)] },
     },
     axes: [
@@ -67,7 +69,7 @@ function options(box: HTMLElement, props: ChartProps): uPlot.Options {
         grid: { show: false },
         ticks: { show: false },
         font,
-        values: (_plot, splits) => splits.map((at) => clock(at, props.range)),
+        values: (_plot, splits) => splits.map((at) => clock(at, latest.current.range)),
       },
       {
         stroke: soft,
@@ -95,27 +97,35 @@ function options(box: HTMLElement, props: ChartProps): uPlot.Options {
   };
 }
 
+function dataOf({ times, lines }: ChartProps): uPlot.AlignedData {
+  return [times, ...lines.map((line) => line.values)];
+}
+
+/* Drawn anew only where the theme is another, so that what the pointer shows stays. */
 export function Chart(props: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
+  const chart = useRef<uPlot | null>(null);
+  const latest = useRef(props);
   const theme = useTheme();
-  const { times, lines } = props;
+  latest.current = props;
   useEffect(() => {
     const here = box.current;
     if (!here) return;
-    const plot = new uPlot(
-      options(here, props),
-      [times, ...lines.map((line) => line.values)],
-      here,
-    );
+    const plot = new uPlot(options(here, latest), dataOf(latest.current), here);
+    chart.current = plot;
     const resize = new ResizeObserver(() =>
       plot.setSize({ width: here.clientWidth, height: HEIGHT }),
     );
     resize.observe(here);
     return () => {
+      chart.current = null;
       resize.disconnect();
       plot.destroy();
     };
-  }, [times, lines, theme]);
+  }, [theme]);
+  useEffect(() => {
+    chart.current?.setData(dataOf(latest.current));
+  }, [props.times, props.lines]);
   return (
     <figure class="chart">
       <figcaption>{props.title}</figcaption>

@@ -1,6 +1,6 @@
-/* dialog.tsx - a question that must be answered before anything else. */
+/* dialog.tsx - a question that must be answered before anything else; then the focus is where it was. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 
 export function Dialog({
   title,
@@ -13,7 +13,8 @@ export function Dialog({
 }) {
   const box = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  /* Closed while it is still there, it gives the focus back. */
+  useLayoutEffect(() => {
     const dialog = box.current;
     dialog?.showModal();
     return () => dialog?.close();

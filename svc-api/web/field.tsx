@@ -51,23 +51,30 @@ interface ChoiceProps {
   value: string;
   choices: readonly (readonly [value: string, words: string])[];
   onChange: (value: string) => void;
+  busy?: boolean;
   hiddenLabel?: boolean;
 }
 
-export function Choice({ label, value, choices, onChange, hiddenLabel }: ChoiceProps) {
+export function Choice({ label, value, choices, onChange, busy, hiddenLabel }: ChoiceProps) {
   const id = useId();
   return (
     <div class="field">
       <label for={id} class={hiddenLabel ? "away" : undefined}>
         {label}
       </label>
-      <select id={id} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+      <select
+        id={id}
+        value={value}
+        aria-busy={busy ? "true" : undefined}
+        onChange={(event) => onChange(event.currentTarget.value)}
+      >
         {choices.map(([one, words]) => (
           <option key={one} value={one}>
             {words}
           </option>
         ))}
       </select>
+      {busy && <span class="spinner" aria-hidden="true" />}
     </div>
   );
 }
@@ -76,22 +83,24 @@ interface SwitchProps {
   label: string;
   on: boolean;
   onChange: (on: boolean) => void;
-  disabled?: boolean;
+  busy?: boolean;
   hiddenLabel?: boolean;
 }
 
-export function Switch({ label, on, onChange, disabled, hiddenLabel }: SwitchProps) {
+/* Never disabled: that would take the focus away. */
+export function Switch({ label, on, onChange, busy, hiddenLabel }: SwitchProps) {
   return (
     <label class="switch">
       <input
         type="checkbox"
         role="switch"
         checked={on}
-        disabled={disabled ?? false}
+        aria-busy={busy ? "true" : undefined}
         onChange={(event) => onChange(event.currentTarget.checked)}
       />
       <span class="track" aria-hidden="true" />
       <span class={hiddenLabel ? "away" : undefined}>{label}</span>
+      {busy && <span class="spinner" aria-hidden="true" />}
     </label>
   );
 }

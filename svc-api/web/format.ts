@@ -71,10 +71,11 @@ export function quality(score: number | null, grade: string | null): string {
 export function moment(iso: string | null): string {
   if (!iso) return UNKNOWN;
   const at = new Date(iso);
-  const today = new Date().toDateString() === at.toDateString();
-  return today
+  const now = new Date();
+  return now.toDateString() === at.toDateString()
     ? at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
     : at.toLocaleString([], {
+        ...(at.getFullYear() !== now.getFullYear() && { year: "numeric" }),
         month: "short",
         day: "numeric",
         hour: "2-digit",
@@ -95,4 +96,31 @@ export function pathWords(peer: {
 
 export function nameOf(one: { name: string | null; id?: string | null; key?: string }): string {
   return one.name || one.id || one.key || UNKNOWN;
+}
+
+/* How many usual letters are as wide as this one; marks that stack up take no room beside them, and
+ * half a letter's share, so that there is an end to them. */
+function widthOf(letter: string): number {
+  if (/[\p{M}\p{Cf}]/u.test(letter)) return 0.5;
+  if (/[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{Extended_Pictographic}]/u.test(letter))
+    return 2;
+  return /[WM@\u{ff00}-\u{ffef}]/u.test(letter) ? 1.8 : 1;
+}
+
+/* At most as wide as that many letters. */
+export function cut(text: string, most: number): string {
+  const letters = [...text];
+  const all = letters.reduce((sum, letter) => sum + widthOf(letter), 0);
+  let width = 1; /* of the ellipsis */
+  let n = 0;
+  if (all <= most) return text;
+  while (n < letters.length && (width += widthOf(letters[n] ?? "")) <= most) n++;
+  return `${letters.slice(0, n).join("")}…`;
+}
+
+/* What the API says, as a sentence. A name of a setting or a command stays as it has to be written. */
+export function sentence(text: string): string {
+  const word = /^[a-z]+(?![\w.:-])/.test(text) && !/^(lanrage|sudo)\b/.test(text);
+  const first = word ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+  return /[.!?…]$/.test(first) ? first : `${first}.`;
 }

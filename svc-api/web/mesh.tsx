@@ -2,7 +2,7 @@
  * path. Direct is solid, by a relay is dashed through the relay's mark, what is tried is dotted.
  * Nearer is quicker: rings stand for round trips. The list of members says the same in words. */
 import { useEffect, useState } from "preact/hooks";
-import { ms, nameOf } from "./format";
+import { cut, ms, nameOf } from "./format";
 import type { Peer } from "./types";
 
 interface Place {
@@ -13,12 +13,12 @@ interface Place {
 interface Canvas {
   width: number;
   height: number;
-  name: number; /* characters of a name that there is room for */
+  name: number; /* letters of a name that there is room for */
+  named: number; /* with more members than that, names would lie over each other */
 }
 
-const WIDE: Canvas = { width: 1040, height: 500, name: 18 };
-const NARROW: Canvas = { width: 380, height: 400, name: 12 };
-const NAMED_MAX = 24; /* with more members than that, names would lie over each other */
+const WIDE: Canvas = { width: 1040, height: 500, name: 18, named: 24 };
+const NARROW: Canvas = { width: 380, height: 400, name: 12, named: 9 };
 
 function useCanvas(): Canvas {
   const query = "(max-width: 999px)";
@@ -55,7 +55,7 @@ function bandOf(peer: Peer): number {
 function reachOf(canvas: Canvas, n: number): Place {
   const wide = canvas === WIDE;
   return {
-    x: canvas.width / 2 - (n > NAMED_MAX ? 40 : wide ? 165 : 60),
+    x: canvas.width / 2 - (n > canvas.named ? 40 : wide ? 165 : 60),
     y: canvas.height / 2 - (wide ? 52 : 64),
   };
 }
@@ -97,11 +97,6 @@ function places(peers: Peer[], canvas: Canvas): Place[] {
   );
 }
 
-function cut(text: string, most: number): string {
-  const letters = [...text];
-  return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : text;
-}
-
 function kindOf(peer: Peer): "direct" | "relay" | "trying" | "off" {
   if (peer.path === "direct" && peer.state !== "failed") return "direct";
   if (peer.path === "relay" && peer.state !== "failed") return "relay";
@@ -127,6 +122,13 @@ function relayPlace(carried: Place[], canvas: Canvas): Place {
   return out(best) < least ? { x: centre.x + (best.x < centre.x ? -least : least), y: best.y } : best;
 }
 
+function measureOf(peer: Peer): string {
+  const kind = kindOf(peer);
+  if (kind === "trying") return "connecting";
+  if (kind !== "off") return ms(peer.rtt_ms);
+  return !peer.online ? "offline" : peer.path === null ? "not known" : "not reached";
+}
+
 function Label({ peer, place, canvas }: { peer: Peer; place: Place; canvas: Canvas }) {
   const right = place.x - canvas.width / 2;
   const beside = canvas === WIDE && Math.abs(right) > canvas.width * 0.1;
@@ -140,13 +142,7 @@ function Label({ peer, place, canvas }: { peer: Peer; place: Place; canvas: Canv
     <text x={x} y={y} text-anchor={anchor}>
       <tspan class="name">{cut(nameOf(peer), canvas.name)}</tspan>
       <tspan class="measure" x={x} dy="18">
-        {kindOf(peer) === "off"
-          ? peer.online
-            ? "not reached"
-            : "offline"
-          : kindOf(peer) === "trying"
-            ? "connecting"
-            : ms(peer.rtt_ms)}
+        {measureOf(peer)}
       </tspan>
     </text>
   );
@@ -201,7 +197,7 @@ export function Mesh({ self, peers, onPick, small }: MeshProps) {
       relays.set(peer.relay ?? "", [...(relays.get(peer.relay ?? "") ?? []), place]);
   });
   const marks = new Map([...relays].map(([name, carried]) => [name, relayPlace(carried, canvas)]));
-  const named = peers.length <= NAMED_MAX;
+  const named = peers.length <= canvas.named;
   return (
     <svg
       class={named ? "mesh" : "mesh crowd"}

@@ -6,24 +6,28 @@ import type { Peer, State } from "./types";
 const AT_ONCE_MAX = 3; /* more news than that in one message is told as a number */
 
 function newsOfPeer(before: Peer | undefined, now: Peer | undefined): string | null {
-  if (!before && now) return `${nameOf(now)} joined the party`;
-  if (before && !now) return `${nameOf(before)} left the party`;
-  if (!before || !now) return null;
-  if (before.online !== now.online) return `${nameOf(now)} is ${now.online ? "back" : "offline"}`;
+  if (!before) return "joined the party";
+  if (!now) return "left the party";
+  if (before.online !== now.online) return now.online ? "is back" : "is offline";
   const was = pathWords(before);
   const is = pathWords(now);
   if (was === is || now.path === null || before.path === null) return null;
-  return now.path === "none"
-    ? `${nameOf(now)} is not reached any more`
-    : `${nameOf(now)}: now ${is}`;
+  if (now.path === "none") return "is not reached any more";
+  return now.path === "direct" ? "is reached directly now" : `is reached by ${is} now`;
 }
 
-function newsOf(before: State, now: State): string[] {
+interface News {
+  name: string;
+  text: string;
+}
+
+function newsOf(before: State, now: State): News[] {
   const then = before.peers ?? {};
   const here = now.peers ?? {};
-  return [...new Set([...Object.keys(then), ...Object.keys(here)])]
-    .map((id) => newsOfPeer(then[id], here[id]))
-    .filter((text) => text !== null);
+  return Object.entries({ ...then, ...here }).flatMap(([id, peer]) => {
+    const text = newsOfPeer(then[id], here[id]);
+    return text === null ? [] : [{ name: nameOf(peer), text }];
+  });
 }
 
 function tell(before: State | null, now: State): void {
@@ -32,7 +36,7 @@ function tell(before: State | null, now: State): void {
     return; /* another party: all of it is new */
   const news = newsOf(before, now);
   if (news.length > AT_ONCE_MAX) toast("news", `${news.length} members changed`);
-  else news.forEach((text) => toast("news", text));
+  else news.forEach(({ name, text }) => toast("news", text, name));
 }
 
 export function startNews(): void {

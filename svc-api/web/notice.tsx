@@ -2,11 +2,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Refusal } from "./api";
-
-function sentence(text: string): string {
-  const first = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?…]$/.test(first) ? first : `${first}.`;
-}
+import { sentence } from "./format";
+import type { Network } from "./types";
 
 export function Failure({ of, retry }: { of: Refusal | null; retry?: () => void }) {
   if (!of) return null;
@@ -19,6 +16,17 @@ export function Failure({ of, retry }: { of: Refusal | null; retry?: () => void 
           Try again
         </button>
       )}
+    </div>
+  );
+}
+
+/* What keeps this machine from the party. */
+export function Problem({ of }: { of: Network["problem"] | undefined }) {
+  if (!of) return null;
+  return (
+    <div class="failure" role="alert">
+      <p class="what">{sentence(of.text)}</p>
+      <p class="hint">{sentence(of.remedy)}</p>
     </div>
   );
 }

@@ -1,4 +1,5 @@
 /* qr.tsx - a text as a QR code: dark on light in both themes, as cameras expect. */
+import { useMemo } from "preact/hooks";
 import { encode } from "uqr";
 
 function path(data: boolean[][]): string {
@@ -8,7 +9,7 @@ function path(data: boolean[][]): string {
 }
 
 export function Qr({ text, label }: { text: string; label: string }) {
-  const code = encode(text, { border: 2, ecc: "M" });
+  const code = useMemo(() => encode(text, { border: 2, ecc: "M" }), [text]);
   return (
     <svg
       class="qr"

@@ -12,6 +12,7 @@ export type Link = "connecting" | "live" | "starting" | "away" | "gone";
 export interface Toast {
   id: number;
   kind: "good" | "news" | "bad";
+  about: string | null; /* a name, which is cut where it is long; the text is not */
   text: string;
 }
 
@@ -68,8 +69,8 @@ export function onChange(watcher: (before: State | null, now: State) => void): v
   watchers.add(watcher);
 }
 
-export function toast(kind: Toast["kind"], text: string): void {
-  const one: Toast = { id: nextToast++, kind, text };
+export function toast(kind: Toast["kind"], text: string, about: string | null = null): void {
+  const one: Toast = { id: nextToast++, kind, about, text };
   set({ toasts: [...store.toasts, one].slice(-TOASTS_MAX) });
   setTimeout(() => dismiss(one.id), TOAST_MS);
 }
@@ -112,21 +113,22 @@ function receive(message: Message): boolean {
   return true;
 }
 
-/* A WebSocket does not say why it was refused; a request does. */
+/* A WebSocket does not say why it was refused; a request does, and where the session is over leave()
+ * is called by it. */
 async function findOut(): Promise<Link> {
   try {
     await ask<Status>("GET", "status");
     return "connecting";
   } catch (error) {
-    const refusal = error as Refusal;
-    return refusal.status === 401 ? "gone" : refusal.status === 503 ? "starting" : "away";
+    return (error as Refusal).status === 503 ? "starting" : "away";
   }
 }
 
-async function comeBack(): Promise<void> {
+/* Unless meanwhile the session is over, or the user did not want to wait and there is another one. */
+async function comeBack(after: WebSocket): Promise<void> {
   const link = await findOut();
+  if (after !== current) return;
   set({ link });
-  if (link === "gone") return; /* nothing but a new link changes that */
   const wait = BACK_OFF_MS[Math.min(attempts++, BACK_OFF_MS.length - 1)] ?? 8000;
   clearTimeout(timer);
   timer = setTimeout(connect, wait * (0.75 + Math.random() / 2));
@@ -149,8 +151,16 @@ function connect(): void {
   socket.onclose = () => {
     if (socket !== current) return;
     if (store.link === "live") set({ link: "connecting" });
-    void comeBack();
+    void comeBack(socket);
   };
+}
+
+/* The session is over, and so is what is still open; nothing but a new link changes that. */
+function leave(): void {
+  clearTimeout(timer);
+  current?.close();
+  current = null;
+  set({ link: "gone" });
 }
 
 /* At once, where the user does not want to wait. */
@@ -163,7 +173,7 @@ export function connectNow(): void {
 
 /* A user who comes back to the page may have opened a new link meanwhile. */
 export function startStore(): void {
-  whenGone(() => set({ link: "gone" }));
+  whenGone(leave);
   addEventListener("focus", connectNow);
   connect();
 }

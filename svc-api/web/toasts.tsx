@@ -7,9 +7,14 @@ export function Toasts() {
     <div class="toasts" role="status" aria-live="polite" aria-label="News">
       {toasts.map((one) => (
         <div key={one.id} class={`toast ${one.kind}`}>
-          <span class="cut" title={one.text}>
+          <p>
+            {one.about && (
+              <span class="cut" title={one.about}>
+                {one.about}
+              </span>
+            )}{" "}
             {one.text}
-          </span>
+          </p>
           <button type="button" aria-label="Dismiss" onClick={() => dismiss(one.id)}>
             ×
           </button>

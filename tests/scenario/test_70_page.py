@@ -80,6 +80,109 @@ def test_patches_are_applied_as_rfc_6902_says(tmp_path):
     assert told["kept"] and told["before"] == 1 and told["threw"] == 2
 
 
+def run_modules(folder, names, script, value=None):
+    """As run_module, of modules that need others, in a browser of which there is as much as the store needs."""
+    bundle, page = str(folder / "bundle.mjs"), str(folder / "page.mjs")
+    subprocess.run([os.path.join(ROOT, "build/npm/node_modules/.bin/esbuild"), "--bundle", "--format=esm", f"--outfile={bundle}",
+                    "--log-level=error"], check=True, cwd=os.path.join(ROOT, "svc-api/web"), text=True,
+                   input="".join(f'export * from "./{name}";' for name in names))
+    with open(page, "w") as file:
+        file.write(f"""
+            const sockets = [], questions = [];
+            globalThis.location = {{host: "here"}};
+            globalThis.addEventListener = () => {{}};
+            globalThis.WebSocket = class {{
+                constructor() {{ sockets.push(this); }}
+                close() {{ this.closed = true; }}
+                tell(message) {{ this.onmessage({{data: JSON.stringify(message)}}); }}
+            }};
+            globalThis.fetch = () => new Promise((answer) => questions.push((status) =>
+                answer(new Response("{{}}", {{status}}))));
+            const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+            const snapshot = (state) => ({{type: "snapshot", sequence: 1, state}});
+            const page = await import({json.dumps(bundle)});
+            {script}
+            process.exit(0);""")
+    done = subprocess.run(["node", page, json.dumps(value)], check=True, stdout=subprocess.PIPE, text=True, timeout=60)
+    return json.loads(done.stdout)
+
+
+def test_an_answer_of_an_older_connection_changes_nothing(tmp_path):
+    """The user does not want to wait, and is live before it was found out why the last connection ended."""
+    assert run_modules(tmp_path, ["store"], """
+        page.startStore();
+        sockets[0].tell(snapshot({}));
+        sockets[0].onclose();
+        page.connectNow();
+        sockets[1].tell(snapshot({}));
+        questions[0](200);
+        await pause(600);
+        console.log(JSON.stringify([page.getStore().link, sockets.length]));""") == ["live", 2]
+
+
+def test_a_session_that_is_over_is_over_on_every_connection(tmp_path):
+    assert run_modules(tmp_path, ["store", "api"], """
+        page.startStore();
+        sockets[0].tell(snapshot({}));
+        const asked = page.ask("GET", "status").catch((refusal) => refusal.status);
+        questions[0](401);
+        const status = await asked;
+        sockets[0].tell(snapshot({}));
+        console.log(JSON.stringify([status, page.getStore().link, sockets[0].closed ?? false]));""") == [401, "gone", True]
+
+
+def test_a_code_is_shown_as_long_as_it_is_good(tmp_path):
+    """Until it expires, or its party is left, by whatever way; of a month, more than a timer can wait for, it stays."""
+    assert run_modules(tmp_path, ["store", "invites"], """
+        const party = (id) => sockets[0].tell(snapshot({status: {party: id && {id}}}));
+        const code = (ms) => page.setInvite({code: "K", link: null, expires_at: new Date(Date.now() + ms).toISOString()});
+        const told = [];
+        const tell = () => told.push(page.getInvite()?.code ?? null);
+        page.startStore();
+        page.startInvites();
+        party(null);
+        code(30 * 86400e3);
+        party("first");
+        await pause(20);
+        tell();
+        party("second");
+        tell();
+        code(100);
+        tell();
+        await pause(400);
+        tell();
+        console.log(JSON.stringify(told));""") == ["K", None, "K", None]
+
+
+def test_a_trace_has_a_gap_where_nothing_was_heard(tmp_path):
+    assert run_modules(tmp_path, ["store", "trace"], """
+        let now = 1000;
+        performance.now = () => now;
+        const hear = (seconds, rtt_ms) => { now += 1000 * seconds; sockets[0].tell(snapshot({peers: {p: {rtt_ms}}})); };
+        page.startStore();
+        page.startTraces();
+        hear(30, 5);
+        hear(1, 6);
+        hear(2, 7);
+        hear(6, 8);
+        console.log(JSON.stringify(page.traceOf("p")));""") == [5, 6, 7, None, None, None, None, None, 8]
+
+
+def test_names_of_a_picture_are_cut_to_their_room(tmp_path):
+    names = ["kira", "twelve words", "W" * 63, "\u6f22" * 20, "a" + "\u0301" * 60, "\U0001f469" * 9, ""]
+    script = "console.log(JSON.stringify(JSON.parse(process.argv[1]).map((name) => cut(name, 12))))"
+    assert run_module(tmp_path, "format", "cut", script, names) == \
+        ["kira", "twelve words", "W" * 6 + "\u2026", "\u6f22" * 5 + "\u2026", "a" + "\u0301" * 20 + "\u2026", "\U0001f469" * 5 + "\u2026", ""]
+
+
+def test_what_the_api_says_becomes_sentences(tmp_path):
+    told = ["the host is away", "peer_name: too long", "lan.mdns: must be on or off", "game: must be a name", "sudo make up", "`lanrage up`", "Why?"]
+    script = "console.log(JSON.stringify(JSON.parse(process.argv[1]).map(sentence)))"
+    assert run_module(tmp_path, "format", "sentence", script, told) == \
+        ["The host is away.", "peer_name: too long.", "lan.mdns: must be on or off.", "game: must be a name.", "sudo make up.",
+         "`lanrage up`.", "Why?"]
+
+
 # ---- by the page alone
 
 @pytest.mark.parametrize("width, height", [(1280, 800), (390, 844)])
@@ -120,6 +223,7 @@ def test_from_nothing_to_a_server_of_a_friend(lab, width, height):
         ana.see(css="dialog[open]")
         assert ana.do("axe") == []
         ana.press("Keep")
+        assert ana.do("focused") == "Kick ben"
 
         ben.press("Servers", role="link")
         ben.press("Register one")
@@ -147,6 +251,7 @@ def test_from_nothing_to_a_server_of_a_friend(lab, width, height):
         ben.press("Party", role="link")
         ben.see(css="h2:text('Join one')")
         ana.see(css="p:text('Nobody else is here yet')")
+        assert ana.do("focused").startswith("friday"), "the button with the focus is gone, and the view has it"
         ana.press("Leave")
         ana.press("Leave", of="dialog")
         ana.see(css="h2:text('Join one')")
@@ -305,6 +410,7 @@ def test_numbers_equal_the_command_s(friends):
     page.go("servers")
     page.press(f"Ping {EVIL_SERVER[:127]}")
     page.see(css=".toast:has-text('answered')")
+    assert page.do("sideways") == []
     agree(page, "[data-measure=players], [data-measure=ping]", a, "servers", where=r"\d+/\d+ +\d+\n", picked=str.split)
     page.go("metrics")
     page.press(f"End the session of {EVIL[:63]}")
@@ -377,6 +483,11 @@ def test_a_value_is_checked_before_it_is_sent(friends):
     wait_until(lambda: a.lanrage("settings", "invite_ttl") == {"invite_ttl": "2h"}, WAIT_S, "the setting is saved")
     page.press("Reset invite_ttl")
     wait_until(lambda: a.lanrage("settings", "invite_ttl") == {"invite_ttl": "24h"}, WAIT_S, "the setting is back")
+    field = ".setting[data-key=server_url]"
+    page.do("fill", css=f"{field} input", value="carrier://pigeon")     # what the page takes and the API refuses
+    page.press("Save server_url")
+    page.see(css=f"{field} .failure .what")
+    assert page.do("value", css=f"{field} input") == "carrier://pigeon"
     webhook = "https://discord.com/api/webhooks/1/abcdefgh"
     page.go("discord")
     page.fill("Webhook", webhook)

@@ -103,11 +103,11 @@ const commands = {
   },
   title: async () => page.title(),
   clipboard: async () => page.evaluate(() => navigator.clipboard.readText()),
-  /* What makes the page wider than the window. */
+  /* What makes the page wider than the window; news, which no scrolling brings back, always has to fit. */
   sideways: async () =>
     page.evaluate(() => {
-      if (document.documentElement.scrollWidth <= innerWidth) return [];
-      const wide = [...document.querySelectorAll("#app *")].filter(
+      const fits = document.documentElement.scrollWidth <= innerWidth;
+      const wide = [...document.querySelectorAll(fits ? ".toasts *" : "#app *")].filter(
         (one) => one.getBoundingClientRect().right > innerWidth + 1,
       );
       return wide.map((one) => `${one.tagName}.${one.getAttribute("class")}`);

@@ -327,6 +327,33 @@ static void test_a_clock_set_far_back(void **state)
 	assert_int_equal(count(peer.public_key, NOON_S, wall_s, 1000), 270);
 }
 
+/* The hours between are not gone through one by one: to the year 30000 that would take as long. */
+static void test_a_clock_set_far_ahead(void **state)
+{
+	(void)state;
+	run(5400, 10);
+	wall_s += 20 * DAY_S;
+	run(2 * 3600, 10);
+	assert_in_range(rows_of(TIER_TEN_SECONDS), 2 * 23, 2 * 24); /* a day old at most */
+	assert_int_equal(rows_of(TIER_MINUTE), 2 * 4);
+	alarm(60);
+	wall_s = 884541340800;
+	run(400, 10);
+	alarm(0);
+	assert_int_equal(count(peer.public_key, wall_s - 400, wall_s, 1000), 40);
+}
+
+static void test_a_clock_that_is_wrong_for_a_while(void **state)
+{
+	(void)state;
+	run(7200, 10);
+	wall_s += 400 * DAY_S;
+	run(1200, 10);
+	wall_s -= 400 * DAY_S;
+	run(600, 10);
+	assert_int_equal(count(peer.public_key, NOON_S, NOON_S + 7200, 1000), 720);
+}
+
 static void test_age(void **state)
 {
 	(void)state;
@@ -555,6 +582,20 @@ static void test_hostile_rows(void **state)
 	assert_int_equal(count(peer.public_key, wall_s - 3600, wall_s, 1000), 360);
 }
 
+/* No clock wrote it, and no start comes after it: it goes with the rest of the future. */
+static void test_a_row_at_the_end_of_time(void **state)
+{
+	(void)state;
+	archive_close(archive);
+	execute("INSERT INTO block VALUES (0x1FFFFFFFFFF00005, zeroblob(28))");
+	assert_int_equal(archive_open(&archive, path, 2u << 20), 0);
+	games.archive = recorder.archive = archive;
+	alarm(60);
+	fill(64, NOON_S, NOON_S + 4 * 3600);
+	alarm(0);
+	assert_int_equal(number("SELECT count(*) FROM block WHERE id = 0x1FFFFFFFFFF00005"), 0);
+}
+
 static void test_nowhere_to_write(void **state)
 {
 	char missing[96];
@@ -706,6 +747,43 @@ static void test_a_session_over_restarts(void **state)
 	metrics_session_clear(&session);
 }
 
+static void test_an_end_that_cannot_be_written(void **state)
+{
+	struct metrics_session session = start_game("Quake");
+	uint64_t id = session.id;
+	sqlite3 *other;
+
+	(void)state;
+	metrics_session_clear(&session);
+	run(10, 1);
+	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	assert_true(games_end(&games, id, wall_s, &session) < 0);
+	sqlite3_close(other);
+	run(10, 1);
+	assert_int_equal(games_end(&games, id, wall_s, &session), 0);
+	assert_int_equal(session.duration_s, 20);
+	assert_int_equal(session.peers[0].samples, 20);
+	metrics_session_clear(&session);
+}
+
+/* It began in a file that could not be opened when this process began. */
+static void test_a_session_that_nobody_has(void **state)
+{
+	struct metrics_session session = start_game("Quake");
+	uint64_t id = session.id;
+
+	(void)state;
+	metrics_session_clear(&session);
+	games_deinit(&games);
+	wall_s += 3 * DAY_S;
+	assert_int_equal(games_end(&games, id, wall_s, &session), 0);
+	assert_int_equal(session.duration_s, METRICS_SESSION_S_MAX);
+	assert_true(session.ended_s != METRICS_UNKNOWN);
+	metrics_session_clear(&session);
+	assert_int_equal(games.n, 0);
+}
+
 static void test_how_many_sessions(void **state)
 {
 	struct metrics_page page = {.limit = 10, .offset = 0};
@@ -792,6 +870,8 @@ int main(void)
 		TEST(test_a_kill),
 		TEST(test_a_clock_set_back),
 		TEST(test_a_clock_set_far_back),
+		TEST(test_a_clock_set_far_ahead),
+		TEST(test_a_clock_that_is_wrong_for_a_while),
 		TEST(test_age),
 		TEST(test_a_day_of_64_peers),
 		TEST(test_the_bound),
@@ -800,11 +880,14 @@ int main(void)
 		TEST(test_damage_under_way),
 		TEST(test_damage_that_is_read),
 		TEST(test_hostile_rows),
+		TEST(test_a_row_at_the_end_of_time),
 		TEST(test_nowhere_to_write),
 		TEST(test_a_full_disk),
 		TEST(test_nobody_else_may_read_it),
 		TEST(test_a_session),
 		TEST(test_a_session_over_restarts),
+		TEST(test_an_end_that_cannot_be_written),
+		TEST(test_a_session_that_nobody_has),
 		TEST(test_how_many_sessions),
 		TEST(test_odd_sessions),
 	};

@@ -72,6 +72,7 @@ function Saved({
   onList: () => void;
 }) {
   const action = useAction();
+  const removal = useAction();
   const path = `settings/configurations/${part(one.name)}`;
   return (
     <li>
@@ -97,9 +98,10 @@ function Saved({
         )}
         <Button
           kind="quiet"
+          busy={removal.busy}
           label={`Forget ${one.name}`}
           onPress={() =>
-            void action.run(async () => {
+            void removal.run(async () => {
               await ask("DELETE", path);
               onList();
             })
@@ -108,7 +110,7 @@ function Saved({
           Forget
         </Button>
       </span>
-      <Failure of={action.failure} />
+      <Failure of={action.failure ?? removal.failure} />
     </li>
   );
 }
@@ -119,9 +121,11 @@ export function Files({ onChanged }: { onChanged: () => void }) {
   const [resetting, setResetting] = useState(false);
   const input = useRef<HTMLInputElement>(null);
   const action = useAction();
+  const exporting = useAction();
+  const importing = useAction();
   const take = (file: File | undefined): void => {
     if (!file) return;
-    void action.run(async () => {
+    void importing.run(async () => {
       tell(await ask<SettingsChanged>("POST", "settings/import", await read(file)));
       onChanged();
     });
@@ -137,13 +141,16 @@ export function Files({ onChanged }: { onChanged: () => void }) {
       <h2>All of them</h2>
       <div class="row">
         <Button
+          busy={exporting.busy}
           onPress={() =>
-            void action.run(async () => save(await ask<SettingsFile>("GET", "settings/export")))
+            void exporting.run(async () => save(await ask<SettingsFile>("GET", "settings/export")))
           }
         >
           Export
         </Button>
-        <Button onPress={() => input.current?.click()}>Import</Button>
+        <Button busy={importing.busy} onPress={() => input.current?.click()}>
+          Import
+        </Button>
         <input
           ref={input}
           class="away"
@@ -160,12 +167,13 @@ export function Files({ onChanged }: { onChanged: () => void }) {
           Reset all
         </Button>
       </div>
+      <Failure of={exporting.failure ?? importing.failure} />
       <p class="hint">A file has no secrets, and importing it leaves them.</p>
       <form
         class="row"
         onSubmit={(event) => {
           event.preventDefault();
-          void keep();
+          if (name.trim()) void keep();
         }}
       >
         <Field
@@ -180,7 +188,8 @@ export function Files({ onChanged }: { onChanged: () => void }) {
           Save
         </Button>
       </form>
-      <Failure of={action.failure ?? list.failure} />
+      <Failure of={action.failure} />
+      <Failure of={list.failure} retry={list.reload} />
       <ul class="saved">
         {(list.data ?? []).map((one) => (
           <Saved key={one.name} one={one} onChanged={onChanged} onList={list.reload} />

@@ -22,6 +22,7 @@ interface SecretProps {
 function Address(props: SecretProps) {
   const [value, setValue] = useState("");
   const action = useAction();
+  const removal = useAction();
   const put = (): Promise<void> =>
     action.run(async () => {
       await ask("PUT", props.path, { [props.field]: value.trim() });
@@ -30,7 +31,7 @@ function Address(props: SecretProps) {
       props.onDone();
     });
   const remove = (): Promise<void> =>
-    action.run(async () => {
+    removal.run(async () => {
       await ask("DELETE", props.path);
       props.onDone();
     });
@@ -58,12 +59,17 @@ function Address(props: SecretProps) {
           {props.isSet ? "Replace" : "Set"}
         </Button>
         {props.isSet && (
-          <Button kind="quiet" onPress={() => void remove()} label={`Remove ${props.label}`}>
+          <Button
+            kind="quiet"
+            busy={removal.busy}
+            onPress={() => void remove()}
+            label={`Remove ${props.label}`}
+          >
             Remove
           </Button>
         )}
       </div>
-      <Failure of={action.failure} />
+      <Failure of={action.failure ?? removal.failure} />
     </form>
   );
 }
@@ -80,11 +86,13 @@ function Switches({ discord, onDone }: { discord: Discord; onDone: () => void })
       <Switch
         label="Tell the channel who comes and goes"
         on={discord.enabled}
+        busy={action.busy}
         onChange={(on) => void set("discord.enabled", on)}
       />
       <Switch
         label="Show the party in my Discord profile"
         on={discord.presence}
+        busy={action.busy}
         onChange={(on) => void set("discord.presence", on)}
       />
       <Failure of={action.failure} />
@@ -108,12 +116,8 @@ export function DiscordView() {
         <h1>Discord</h1>
         <p class="tally">{discord && state(discord)}</p>
       </div>
-      {!discord &&
-        (status.failure ? (
-          <Failure of={status.failure} retry={status.reload} />
-        ) : (
-          <Waiting what="Asking" />
-        ))}
+      <Failure of={status.failure} retry={status.reload} />
+      {!discord && !status.failure && <Waiting what="Asking" />}
       {discord && (
         <div class="two">
           <section aria-label="What is set up">
@@ -154,6 +158,7 @@ export function DiscordView() {
           <section aria-label="How to set it up">
             <h2>How to</h2>
             <Failure of={steps.failure} retry={steps.reload} />
+            {!steps.data && !steps.failure && <Waiting what="Reading it" />}
             <ol class="steps">
               {(steps.data ?? []).map((step, i) => (
                 <li key={i}>{step}</li>

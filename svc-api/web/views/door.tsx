@@ -6,7 +6,7 @@ import { Button } from "../button";
 import { Field, Switch } from "../field";
 import { setInvite } from "../invites";
 import { Mesh } from "../mesh";
-import { Failure } from "../notice";
+import { Failure, Problem } from "../notice";
 import { useStore } from "../store";
 import type { Invite, Status } from "../types";
 
@@ -129,12 +129,7 @@ export function PartyDoor() {
           Your machines see each other as if they stood in one room, wherever they are, and nobody
           else sees what goes between them.
         </p>
-        {problem && (
-          <div class="failure" role="alert">
-            <p class="what">{problem.text}</p>
-            <p class="hint">{problem.remedy}</p>
-          </div>
-        )}
+        <Problem of={problem} />
         <Mesh self={self ?? "you"} peers={[]} small />
       </div>
       <div class="ways">

@@ -17,6 +17,7 @@ const SERVICES = [
 
 const FOLLOW_MS = 2000;
 const LINES = 400;
+const END_PX = 40; /* so near is at the end */
 
 function toneOf(line: string): string | undefined {
   if (/ (error|fatal|crit)/i.test(line.slice(0, 60))) return "bad";
@@ -32,16 +33,25 @@ export function LogView() {
     follow ? FOLLOW_MS : 0,
   );
   const box = useRef<HTMLDivElement>(null);
+  const atEnd = useRef(true); /* whoever reads further up is left there */
   const wanted = filter.trim().toLowerCase();
-  const lines = (data?.lines ?? []).filter((line) => line.toLowerCase().includes(wanted));
+  const all = data?.lines ?? [];
+  const lines = all.filter((line) => line.toLowerCase().includes(wanted));
+  const look = (): void => {
+    const here = box.current;
+    if (here) atEnd.current = here.scrollHeight - here.scrollTop - here.clientHeight < END_PX;
+  };
   useEffect(() => {
-    if (follow && box.current) box.current.scrollTop = box.current.scrollHeight;
+    if (follow && atEnd.current && box.current) box.current.scrollTop = box.current.scrollHeight;
   }, [lines.length, lines[lines.length - 1], follow]);
   return (
     <>
       <div class="title">
         <h1>Log</h1>
-        <p class="tally">{data && `the last ${lines.length} lines`}</p>
+        <p class="tally">{data &&
+            (wanted
+              ? `${lines.length} of the last ${all.length} lines`
+              : `the last ${all.length} lines`)}</p>
       </div>
       <div class="filters">
         <Choice
@@ -74,6 +84,7 @@ export function LogView() {
           role="log"
           aria-label="Lines of the log"
           aria-live="off"
+          onScroll={look}
         >
           {lines.map((line, i) => (
             <div key={i} class={toneOf(line)}>

@@ -1,10 +1,11 @@
 /* member.tsx - one other member, in words and numbers: how it is reached, why not better, what to do. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { useAction } from "../action";
+import { useAction, useFetched } from "../action";
 import { ask, part } from "../api";
 import { Button, Copy } from "../button";
 import { Dialog } from "../dialog";
 import { ms, nameOf, pathWords } from "../format";
+import { setInvite } from "../invites";
 import { Measures } from "../measures";
 import { Failure } from "../notice";
 import { Spark } from "../spark";
@@ -23,7 +24,8 @@ function Kick({ peer, onClose }: { peer: Peer; onClose: () => void }) {
   const kick = (): Promise<void> =>
     action.run(async () => {
       await ask("POST", "party/kick", { member: peer.id });
-      toast("good", `${nameOf(peer)} was removed`);
+      setInvite(null);
+      toast("good", "was removed", nameOf(peer));
       onClose();
     });
   return (
@@ -45,19 +47,16 @@ function Kick({ peer, onClose }: { peer: Peer; onClose: () => void }) {
   );
 }
 
-/* Asked for when it is opened: it is of that moment. */
+/* Asked for when it is opened, and when something of it is another: it is of that moment. */
 function Reasons({ peer }: { peer: Peer }) {
-  const [why, setWhy] = useState<Why | null>(null);
-  const action = useAction();
-  useEffect(() => {
-    void action.run(async () => setWhy(await ask<Why>("GET", `peers/${part(peer.id)}/why`)));
-  }, [peer.path, peer.relay, peer.reason]);
+  const moment = JSON.stringify([peer.path, peer.relay, peer.reason]);
+  const { data: why, failure, reload } = useFetched<Why>(`peers/${part(peer.id)}/why`, 0, moment);
   return (
     <div class="why" role="status">
       {why && <p>{why.text}.</p>}
       {why?.remedy && <p class="remedy">→ {why.remedy}</p>}
-      {!why && action.busy && <p>Looking…</p>}
-      <Failure of={action.failure} />
+      {!why && !failure && <p>Looking…</p>}
+      <Failure of={failure} retry={reload} />
       <dl class="facts">
         <div>
           <dt>reached at</dt>
@@ -90,7 +89,10 @@ export function Member({ id, host, open, onOpen }: MemberProps) {
   }, [open]);
   if (!peer) return null;
   const ping = (): Promise<void> =>
-    action.run(async () => setPong(await ask<Ping>("POST", `peers/${part(id)}/ping`)));
+    action.run(async () => {
+      setPong(null);
+      setPong(await ask<Ping>("POST", `peers/${part(id)}/ping`));
+    });
   return (
     <li ref={row} class={`member ${toneOf(peer)}`}>
       <div class="who">
@@ -114,7 +116,7 @@ export function Member({ id, host, open, onOpen }: MemberProps) {
       <Measures way={peer} />
       <div class="row acts">
         <span class="pong measure" role="status">
-          {pong && !action.busy && ms(pong.rtt_ms)}
+          {pong && ms(pong.rtt_ms)}
         </span>
         <Button
           kind="quiet"

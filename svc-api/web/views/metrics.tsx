@@ -1,11 +1,11 @@
 /* metrics.tsx - how good the ways are, now and over time; this machine; and game sessions. */
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { useFetched } from "../action";
 import { part } from "../api";
 import { Chart } from "../chart";
 import type { Line } from "../chart";
 import { Choice } from "../field";
-import { fixed, mib, ms, nameOf, percent, quality, rate } from "../format";
+import { count, fixed, mib, ms, nameOf, percent, quality, rate } from "../format";
 import { Measure, Measures } from "../measures";
 import { Empty, Failure, Waiting } from "../notice";
 import { useStore } from "../store";
@@ -37,15 +37,17 @@ function Term({ name, value }: { name: string; value: number | null }) {
   return (
     <div class="term">
       <span>{name}</span>
-      <meter
-        min={0}
-        max={100}
-        low={40}
-        high={80}
-        optimum={100}
-        value={value ?? 0}
-        aria-label={name}
-      />
+      {value !== null && (
+        <meter
+          min={0}
+          max={100}
+          low={39.5} /* a score of 40 or 80 is the better one in every browser */
+          high={79.5}
+          optimum={100}
+          value={value}
+          aria-label={name}
+        />
+      )}
       <b>{value ?? "-"}</b>
     </div>
   );
@@ -98,6 +100,10 @@ function Ways({ metrics, terms }: { metrics: PeerMetrics[]; terms: PeerQuality[]
   );
 }
 
+function sum(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : a + b;
+}
+
 function Machine({ system, lan }: { system: System | null; lan: LanCounters | null }) {
   return (
     <dl class="machine">
@@ -113,7 +119,9 @@ function Machine({ system, lan }: { system: System | null; lan: LanCounters | nu
       </div>
       {(system?.interfaces ?? []).map((one) => (
         <div key={one.name ?? ""}>
-          <dt class="cut">{one.name ?? "-"}</dt>
+          <dt class="cut" title={one.name ?? ""}>
+            {one.name ?? "-"}
+          </dt>
           <dd data-measure="traffic">
             in {rate(one.rx_bytes_per_s)}, out {rate(one.tx_bytes_per_s)}
           </dd>
@@ -123,8 +131,8 @@ function Machine({ system, lan }: { system: System | null; lan: LanCounters | nu
         <div>
           <dt>to everybody</dt>
           <dd>
-            {lan.sent ?? 0} packets sent, {lan.received ?? 0} received,{" "}
-            {(lan.capped ?? 0) + (lan.capped_received ?? 0)} beyond the limits
+            {count(lan.sent)} packets sent, {count(lan.received)} received,{" "}
+            {count(sum(lan.capped, lan.capped_received))} beyond the limits
           </dd>
         </div>
       )}
@@ -134,16 +142,12 @@ function Machine({ system, lan }: { system: System | null; lan: LanCounters | nu
 
 /* uPlot joins neighbours, so where buckets are further apart than they are long, a gap goes in. */
 function withGaps<T extends { at: number | null; seconds: number }>(
-  buckets: T[],
-): (T | { at: number })[] {
+  all: T[],
+): ((T & { at: number }) | { at: number })[] {
+  const buckets = all.filter((bucket): bucket is T & { at: number } => bucket.at !== null);
   return buckets.flatMap((bucket, i) => {
     const before = buckets[i - 1];
-    if (
-      before?.at == null ||
-      bucket.at === null ||
-      bucket.at - before.at <= 2 * Math.max(before.seconds, 1)
-    )
-      return [bucket];
+    if (!before || bucket.at - before.at <= 2 * Math.max(before.seconds, 1)) return [bucket];
     return [{ at: before.at + before.seconds }, bucket];
   });
 }
@@ -161,8 +165,8 @@ function lineOf<T extends object>(
   };
 }
 
-function timesOf(rows: { at: number | null }[]): number[] {
-  return rows.map((row) => row.at ?? 0);
+function timesOf(rows: { at: number }[]): number[] {
+  return rows.map((row) => row.at);
 }
 
 const named = {
@@ -282,6 +286,10 @@ function SystemCharts({ seconds }: { seconds: number }) {
     ) : (
       <Waiting what="Reading the history" />
     );
+  if (data.length === 0)
+    return (
+      <Empty title="Nothing was measured in this time">It begins a second after the start.</Empty>
+    );
   return (
     <div class="charts">
       <Failure of={failure} />
@@ -315,6 +323,9 @@ export function MetricsView() {
   const peers = Object.values(metrics ?? {}).sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
   const here = peers.filter((peer) => peer.state !== "gone");
   const chosen = peers.find((peer) => peer.key === picked) ?? here[0] ?? peers[0];
+  useEffect(() => {
+    if (chosen) setPicked(chosen.key); /* whoever comes, it stays the same one */
+  }, [chosen?.key]);
   return (
     <>
       <div class="title">
@@ -324,6 +335,10 @@ export function MetricsView() {
         <Score of={scores} />
         {here.length > 0 ? (
           <Ways metrics={here} terms={scores?.peers ?? []} />
+        ) : !metrics ? (
+          <Empty title="Not known at the moment">
+            The metrics service does not answer; it is started again by itself.
+          </Empty>
         ) : (
           <Empty title="No ways to measure">
             They are measured as soon as somebody else is in the party.

@@ -3,8 +3,8 @@ import { useEffect, useState } from "preact/hooks";
 import { useAction } from "../action";
 import { ask } from "../api";
 import { Button } from "../button";
-import { moment, ms, mtu, yesOrNo } from "../format";
-import { Failure } from "../notice";
+import { count, moment, ms, mtu, yesOrNo } from "../format";
+import { Empty, Failure, Problem } from "../notice";
 import { useStore } from "../store";
 import type { Asked, LanCheck, Netcheck, Network } from "../types";
 
@@ -84,6 +84,11 @@ function Reached({ list, what }: { list: Asked[]; what: string }) {
   );
 }
 
+function toneOf(asked: Asked[], answered: Asked[]): string {
+  if (asked.length === 0) return "soft";
+  return answered.length === 0 ? "bad" : answered.length < asked.length ? "fair" : "good";
+}
+
 function Picture({ check, address }: { check: Netcheck; address: string[] }) {
   const open =
     check.udp === false || check.mapping === "blocked"
@@ -93,7 +98,8 @@ function Picture({ check, address }: { check: Netcheck; address: string[] }) {
         : check.mapping.startsWith("address")
           ? "fair"
           : "good";
-  const asked = check.servers.length + check.relays.length;
+  const asked = [...check.servers, ...check.relays];
+  const answered = asked.filter((one) => one.rtt_ms !== null);
   return (
     <ol class="chain" aria-label="The way out of this machine">
       <Hop title="This machine" picture="machine" tone="good">
@@ -158,8 +164,8 @@ function Picture({ check, address }: { check: Netcheck; address: string[] }) {
           </div>
         </dl>
       </Hop>
-      <Hop title="Who answers" picture="relays" tone={asked ? "good" : "soft"}>
-        {asked === 0 ? (
+      <Hop title="Who answers" picture="relays" tone={toneOf(asked, answered)}>
+        {asked.length === 0 ? (
           <p class="hint">There was no server to ask: none is connected.</p>
         ) : (
           <ul class="reached">
@@ -209,6 +215,13 @@ function Now({ network }: { network: Network }) {
   );
 }
 
+function lanWords(found: LanCheck): string {
+  if (!found.discovery) return "LAN discovery is off; switch lan.discovery on in the settings.";
+  if (found.members === 0) return "Nobody else is connected, so there is nobody who could answer.";
+  const first = found.first_ms === null ? "" : `, the first after ${ms(found.first_ms)}`;
+  return `${count(found.heard)} of ${count(found.members)} connected members answered${first}.`;
+}
+
 function LanTest() {
   const [found, setFound] = useState<LanCheck | null>(null);
   const action = useAction();
@@ -224,9 +237,7 @@ function LanTest() {
       </Button>
       {found && (
         <p role="status">
-          {found.discovery
-            ? `${found.heard ?? 0} of ${found.members ?? 0} connected members answered${found.first_ms === null ? "" : `, the first after ${ms(found.first_ms)}`}.`
-            : "LAN discovery is off; switch lan.discovery on in the settings."}
+          {lanWords(found)}
           {found.error && ` ${found.error}.`}
         </p>
       )}
@@ -260,12 +271,7 @@ export function NetworkView() {
           {action.busy ? "Measuring" : "Measure again"}
         </Button>
       </div>
-      {network?.problem && (
-        <div class="failure" role="alert">
-          <p class="what">{network.problem.text}.</p>
-          <p class="hint">{network.problem.remedy}</p>
-        </div>
-      )}
+      <Problem of={network?.problem} />
       <Failure of={action.failure} retry={() => void run()} />
       {check ? (
         <Picture check={check} address={own} />
@@ -280,7 +286,13 @@ export function NetworkView() {
         <h2>In use now</h2>
         <LanTest />
       </div>
-      {network && <Now network={network} />}
+      {network ? (
+        <Now network={network} />
+      ) : (
+        <Empty title="Not known at the moment">
+          The control service does not answer; it is started again by itself.
+        </Empty>
+      )}
     </>
   );
 }

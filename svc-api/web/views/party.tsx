@@ -6,7 +6,7 @@ import { Button } from "../button";
 import { Dialog } from "../dialog";
 import { setInvite } from "../invites";
 import { Mesh } from "../mesh";
-import { Empty, Failure } from "../notice";
+import { Empty, Failure, Problem } from "../notice";
 import { useStore } from "../store";
 import type { Network, Peer, Status } from "../types";
 import { PartyDoor } from "./door";
@@ -19,6 +19,7 @@ function Leave({ host, onClose }: { host: boolean; onClose: () => void }) {
     action.run(async () => {
       await ask<Status>("POST", "party/leave");
       setInvite(null);
+      onClose();
     });
   return (
     <Dialog title="Leave the party?" onClose={onClose}>
@@ -55,23 +56,20 @@ function Connection({ network }: { network: Network | null }) {
         </Button>
       </div>
     );
-  return network.problem ? (
-    <div class="failure" role="alert">
-      <p class="what">{network.problem.text}.</p>
-      <p class="hint">{network.problem.remedy}</p>
-    </div>
-  ) : null;
+  return <Problem of={network.problem} />;
 }
 
 function tally(peers: Peer[]): string {
   const number = (test: (peer: Peer) => boolean): number => peers.filter(test).length;
   const direct = number((peer) => peer.path === "direct");
   const relayed = number((peer) => peer.path === "relay");
-  const rest = peers.length - direct - relayed;
+  const unknown = number((peer) => peer.path === null);
+  const rest = peers.length - direct - relayed - unknown;
   return [
     direct && `${direct} direct`,
     relayed && `${relayed} by relay`,
     rest && `${rest} not reached`,
+    unknown && `${unknown} not known at the moment`,
   ]
     .filter(Boolean)
     .join(" · ");
@@ -88,6 +86,7 @@ function byName(a: Peer, b: Peer): number {
 function isHost(status: Status, peers: Peer[]): boolean {
   return (
     status.party !== null &&
+    status.party.host !== null &&
     status.party.host === status.self.name &&
     !peers.some((peer) => peer.host)
   );
@@ -108,7 +107,14 @@ function Title({ status, peers }: { status: Status; peers: Peer[] }) {
           {party.members} {party.members === 1 ? "member" : "members"}
         </b>
         {peers.length > 0 && ` · ${tally(peers)}`}
-        {!host && party.host && ` · host ${party.host}`}
+        {!host && party.host && (
+          <>
+            {" · host "}
+            <span class="cut" title={party.host}>
+              {party.host}
+            </span>
+          </>
+        )}
       </p>
       <Button kind="quiet" onPress={() => setLeaving(true)}>
         Leave
@@ -144,7 +150,11 @@ export function PartyView() {
       <div class={peers.length === 0 ? "below alone" : "below"}>
         <section class="members" aria-label="Members">
           <h2>Members</h2>
-          {peers.length === 0 ? (
+          {!all ? (
+            <Empty title="Not known at the moment">
+              The control service does not answer; it is started again by itself.
+            </Empty>
+          ) : peers.length === 0 ? (
             <div class="lonely">
               <Empty title="Nobody else is here yet">
                 {host

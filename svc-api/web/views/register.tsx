@@ -69,7 +69,7 @@ export function Register({ onDone }: { onDone: () => void }) {
     action.run(async () => {
       const server = await ask<Server>("POST", "servers", bodyOf(draft));
       keepAlive(server.id);
-      toast("good", `${server.name} is in the list`);
+      toast("good", "is in the list", server.name);
       onDone();
     });
   return (

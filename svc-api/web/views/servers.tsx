@@ -1,5 +1,5 @@
 /* servers.tsx - game servers of all members: find one, see how far it is, join it; tell of one's own. */
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { useAction } from "../action";
 import { ask, part } from "../api";
 import { Button, Copy } from "../button";
@@ -140,11 +140,15 @@ function Join({ server }: { server: Server }) {
           <code>{told.address}</code>{" "}
           <Copy text={told.address} what={`the address of ${server.name}`} />
           {told.password && <small>asks for a password</small>}
+          {told.online === false && <small>its host is offline at the moment</small>}
         </span>
       ) : (
         <Button busy={action.busy} onPress={() => void join()} label={`Join ${server.name}`}>
           Join
         </Button>
+      )}
+      {told && !told.address && (
+        <small role="status">Its address is not known yet; try again in a moment.</small>
       )}
       <Failure of={action.failure} />
     </>
@@ -158,7 +162,8 @@ function Acts({ server }: { server: Server }) {
       const answer = await ask<Latency>("POST", `servers/${part(server.id)}/latency`);
       toast(
         answer.answers > 0 ? "good" : "bad",
-        `${server.name}: ${answer.answers > 0 ? `${wholeMs(answer.latency_ms)} ms` : "no answer"}, ${answer.answers} of ${answer.sent} answered`,
+        `${answer.answers > 0 ? `${wholeMs(answer.latency_ms)} ms` : "no answer"}, ${answer.answers} of ${answer.sent} answered`,
+        server.name,
       );
     });
   const remove = (): Promise<void> =>
@@ -200,11 +205,15 @@ function Star({ server }: { server: Server }) {
           `servers/${part(server.id)}/favourite`,
         )),
     );
+  useEffect(() => {
+    if (action.failure) toast("bad", action.failure.message, server.name);
+  }, [action.failure]);
   return (
     <button
       type="button"
       class="star"
       aria-pressed={server.favourite}
+      aria-busy={action.busy ? "true" : undefined}
       aria-label={`Favourite: ${server.name}`}
       onClick={() => void turn()}
     >
@@ -232,10 +241,10 @@ function Row({ server }: { server: Server }) {
         </span>
         <small class="cut" title={details}>
           <span class="narrow">
-            {server.game} · {server.host.name ?? "-"}
+            <bdi>{server.game}</bdi> · <bdi>{server.host.name ?? "-"}</bdi>
             {details && " · "}
           </span>
-          {details}
+          <bdi>{details}</bdi>
         </small>
       </th>
       <td class="wide">
@@ -249,10 +258,12 @@ function Row({ server }: { server: Server }) {
         </span>
       </td>
       <td class="number" data-measure="players">
-        {count(server.players)}/{count(server.max_players)}
+        {count(server.players)}/<wbr />
+        {count(server.max_players)}
       </td>
       <td class="number" data-measure="ping">
         {wholeMs(server.latency_ema_ms)}
+        {server.latency_ema_ms !== null && <span class="narrow soft"> ms</span>}
       </td>
       <td class="do">
         <Acts server={server} />
@@ -302,7 +313,9 @@ export function ServersView() {
   const [filters, setFilters] = useState(NONE);
   const [registering, setRegistering] = useState(false);
   const every = Object.values(all ?? {});
-  const games = [...new Set(every.map((server) => server.game))].sort();
+  const games = [...new Set([...every.map((server) => server.game), filters.game])]
+    .filter(Boolean)
+    .sort();
   const shown = every.filter((server) => matches(server, filters)).sort(order(filters.sort));
   return (
     <>

@@ -29,7 +29,7 @@ function Text({
   busy,
 }: {
   setting: Setting;
-  onSave: (value: string) => void;
+  onSave: (value: string, saved: () => void) => void;
   busy: boolean;
 }) {
   const [draft, setDraft] = useState<string | null>(null);
@@ -37,8 +37,7 @@ function Text({
   const wrong = draft === null ? null : complaintOf(setting, draft);
   const save = (): void => {
     if (draft === null || wrong) return;
-    onSave(draft);
-    setDraft(null);
+    onSave(draft, () => setDraft((now) => (now === draft ? null : now)));
   };
   return (
     <form
@@ -76,7 +75,7 @@ function Control({
   busy,
 }: {
   setting: Setting;
-  onSave: (value: string | boolean) => void;
+  onSave: (value: string | boolean, saved?: () => void) => void;
   busy: boolean;
 }) {
   if (setting.type === "switch")
@@ -85,8 +84,8 @@ function Control({
         label={setting.key}
         hiddenLabel
         on={setting.value === "on"}
-        onChange={onSave}
-        disabled={busy}
+        onChange={(on) => onSave(on)}
+        busy={busy}
       />
     );
   if (setting.type === "choice")
@@ -96,7 +95,8 @@ function Control({
         hiddenLabel
         value={setting.value ?? ""}
         choices={(setting.choices ?? []).map((one) => [one, one] as const)}
-        onChange={onSave}
+        onChange={(value) => onSave(value)}
+        busy={busy}
       />
     );
   return <Text setting={setting} onSave={onSave} busy={busy} />;
@@ -104,9 +104,15 @@ function Control({
 
 function Row({ setting, onChanged }: { setting: Setting; onChanged: () => void }) {
   const action = useAction();
-  const change = (method: "PATCH" | "POST", path: string, body: unknown): Promise<void> =>
+  const change = (
+    method: "PATCH" | "POST",
+    path: string,
+    body: unknown,
+    done?: () => void,
+  ): Promise<void> =>
     action.run(async () => {
       tell(await ask<SettingsChanged>(method, path, body));
+      done?.();
       onChanged();
     });
   return (
@@ -123,7 +129,9 @@ function Row({ setting, onChanged }: { setting: Setting; onChanged: () => void }
         <Control
           setting={setting}
           busy={action.busy}
-          onSave={(value) => void change("PATCH", "settings", { [setting.key]: value })}
+          onSave={(value, saved) =>
+            void change("PATCH", "settings", { [setting.key]: value }, saved)
+          }
         />
         {setting.set && (
           <Button
@@ -153,8 +161,8 @@ export function SettingsView() {
             `${data.filter((setting) => setting.set).length} of ${data.length} changed from the default`}
         </p>
       </div>
-      {!data &&
-        (failure ? <Failure of={failure} retry={reload} /> : <Waiting what="Reading them" />)}
+      <Failure of={failure} retry={reload} />
+      {!data && !failure && <Waiting what="Reading them" />}
       {groups.map((group) => (
         <section key={group} class="group" aria-label={titles[group] ?? group}>
           <h2>{titles[group] ?? group}</h2>
