@@ -42,7 +42,8 @@ WIREGUARD := $(addprefix svc-dataplane/,aead.c $(if $(X86_64),aead_ipsec_mb.c) n
 RENDEZVOUS := $(addprefix svc-control/,rendezvous_codec.c websocket.c login.c)
 RENDEZVOUS_ENGINE := $(SQL) svc-nat/stun.c svc-nat/relay/ticket.c $(addprefix svc-control/server/, \
 	service.c dispatch.c session.c admission.c authority.c parties.c invites.c renewals.c \
-	relays.c presence.c limits.c lease.c store_sqlite.c signing.c listener.c stunport.c)
+	relays.c presence.c limits.c lease.c store_sqlite.c store_sqlite_parties.c \
+	store_sqlite_members.c store_sqlite_leases.c store_sqlite_invites.c store_sqlite_generations.c signing.c listener.c stunport.c)
 
 SRC_lanraged := $(COMMON) $(wildcard deploy/launcher/*.c)
 LIB_lanraged := -lcap-ng -linih
