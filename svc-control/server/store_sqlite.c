@@ -7,8 +7,10 @@
 #include "common/log.h"
 #include "svc-control/server/store_sqlite_private.h"
 
-#define APPLICATION_ID 0x4c4e5241 /* "LNRA" in the file's header; in decimals below */
+#define APPLICATION_ID 0x4c4e5241 /* "LNRA" in the file's header */
 #define SCHEMA_VERSION 2
+
+_Static_assert(APPLICATION_ID == 1280201281 && SCHEMA_VERSION == 2, "as the schema ends");
 
 static const char schema[] =
 	"CREATE TABLE parties ("
