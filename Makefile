@@ -34,14 +34,16 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(if $(SANITIZE),-fsanitize=$(
 COMMON  := $(addprefix common/,error.c log.c clock.c addr.c bucket.c config.c text.c)
 SERVICE := $(COMMON) $(addprefix common/,loop.c service.c bus.c bus_server.c bus_listen.c bus_client.c bus_dial.c bus_probe.c \
 	envelope.c pb.c)
+SQL     := common/sql.c
 # libipsec-mb is for x86-64 only
 X86_64 := $(filter x86_64,$(shell uname -m))
 AEAD   := $(if $(X86_64),-lIPSec_MB)
 WIREGUARD := $(addprefix svc-dataplane/,aead.c $(if $(X86_64),aead_ipsec_mb.c) noise.c cookie.c replay.c timers.c session.c frame.c)
 RENDEZVOUS := $(addprefix svc-control/,rendezvous_codec.c websocket.c login.c)
-RENDEZVOUS_ENGINE := svc-nat/stun.c svc-nat/relay/ticket.c $(addprefix svc-control/server/, \
+RENDEZVOUS_ENGINE := $(SQL) svc-nat/stun.c svc-nat/relay/ticket.c $(addprefix svc-control/server/, \
 	service.c dispatch.c session.c admission.c authority.c parties.c invites.c renewals.c \
-	relays.c presence.c limits.c lease.c store_sqlite.c signing.c listener.c stunport.c)
+	relays.c presence.c limits.c lease.c store_sqlite.c store_sqlite_parties.c \
+	store_sqlite_members.c store_sqlite_leases.c store_sqlite_invites.c store_sqlite_generations.c signing.c listener.c stunport.c)
 
 SRC_lanraged := $(COMMON) $(wildcard deploy/launcher/*.c)
 LIB_lanraged := -lcap-ng -linih
@@ -72,7 +74,7 @@ SRC_lanrage-control := $(SERVICE) common/duration.c $(RENDEZVOUS) $(addprefix sv
 PB_lanrage-control  := ipc dataplane nat control rendezvous
 LIB_lanrage-control := $(call pkg,$(LIBS_BUS) libwebsockets sqlite3) $(NNG) -lpthread
 
-SRC_lanrage-metrics := $(SERVICE) $(addprefix svc-metrics/,main.c service.c dispatch.c codec.c \
+SRC_lanrage-metrics := $(SERVICE) $(SQL) $(addprefix svc-metrics/,main.c service.c dispatch.c codec.c \
 	session_codec.c sampler.c rate.c series.c span.c block.c track.c quality.c peers.c \
 	histogram.c standing.c archive.c archive_blocks.c archive_sessions.c games.c recorder.c query.c neighbour.c) \
 	svc-dataplane/codec.c

@@ -3,10 +3,10 @@
  * Every change is a transaction that is on disk when the function returns (synchronous FULL), so a
  * kill at any moment leaves the state before or after it, never between. Group several changes with
  * database_begin() and database_commit(); groups nest, and one failure inside undoes the outermost.
- * Functions return 0 or a negative errno; the words are logged once, here. A database of a later
- * version or one that is damaged is refused at opening, and left as it is; one of version 2 is
- * brought up to this one, in one transaction. An empty file is damage too: a new database is made
- * aside and moved into place with its tables. The file is 0600: it holds the party's key.
+ * Functions return 0 or a negative errno (common/sql.h); the words are logged once. A database of a
+ * later version or one that is damaged is refused at opening, and left as it is; one of version 2
+ * is brought up to this one, in one transaction. An empty file is damage too: a new database is
+ * made aside and moved into place with its tables. The file is 0600: it holds the party's key.
  */
 #ifndef LANRAGE_CONTROL_DATABASE_H
 #define LANRAGE_CONTROL_DATABASE_H
@@ -21,8 +21,7 @@
 
 struct database;
 
-/* -EPROTONOSUPPORT: of a later version; -EBADMSG: damaged or no database; -EACCES, -ENOSPC, -EIO.
- */
+/* -EPROTONOSUPPORT: of a later version; -EBADMSG: damaged or no database; else as in sql.h. */
 int database_open(struct database **database, const char *path, struct error *error);
 /* NULL is fine. */
 void database_close(struct database *database);

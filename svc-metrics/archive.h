@@ -7,13 +7,14 @@
  *
  * It may be lost, so it is synced only when SQLite moves its log into the file (synchronous
  * NORMAL): after a power cut some minutes are missing, and nothing is damaged. A file that is
- * damaged all the same, or of another version, is set aside as history.db.aside, and a new one is
- * begun; where none can be written, the history is kept in memory. The file never grows beyond
- * ARCHIVE_BYTES_MAX: the oldest rows make room, and before them what lies more than a day in the
- * future, which a wrong clock left. Rows that go leave room for others; the file does not shrink.
+ * damaged all the same (an empty one is), or of another version, is set aside as history.db.aside,
+ * and a new one is begun; where none can be written, the history is kept in memory. The file never
+ * grows beyond ARCHIVE_BYTES_MAX: the oldest rows make room, and before them what lies more than a
+ * day in the future, which a wrong clock left. Rows that go leave room for others; the file does
+ * not shrink.
  *
  * All writing is between archive_begin() and archive_commit(). Functions return 0 or a negative
- * errno; the words are logged once, here.
+ * errno (common/sql.h); the words are logged once.
  */
 #ifndef LANRAGE_METRICS_ARCHIVE_H
 #define LANRAGE_METRICS_ARCHIVE_H

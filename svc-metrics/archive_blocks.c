@@ -29,23 +29,20 @@ static uint64_t start_of(uint64_t number)
 /* All that starts in from_s to to_s (not included); UINT64_MAX: all from from_s on. */
 static int drop_blocks(struct archive *archive, enum tier tier, uint64_t from_s, uint64_t to_s)
 {
-	sqlite3_stmt *statement = archive_use(archive, ARCHIVE_DROP_BLOCKS);
 	uint64_t end = to_s == UINT64_MAX ? number_of(tier + 1, 0, 0) : number_of(tier, to_s, 0);
 
-	archive_bind(statement, 1, number_of(tier, from_s, 0));
-	archive_bind(statement, 2, end);
-	return archive_write(archive, statement, "drop old samples");
+	return sql_do(archive->sql, ARCHIVE_DROP_BLOCKS, sql_number(number_of(tier, from_s, 0)),
+		      sql_number(end));
 }
 
 static int first_start(struct archive *archive, enum tier tier, uint64_t from_s, uint64_t *start_s)
 {
-	sqlite3_stmt *statement = archive_use(archive, ARCHIVE_FIRST_BLOCK);
 	uint64_t number;
-	int r;
+	int r = sql_find_number(sql_bind(archive->sql, ARCHIVE_FIRST_BLOCK,
+					 sql_number(number_of(tier, from_s, 0)),
+					 sql_number(number_of(tier + 1, 0, 0))),
+				UINT64_MAX, &number);
 
-	archive_bind(statement, 1, number_of(tier, from_s, 0));
-	archive_bind(statement, 2, number_of(tier + 1, 0, 0));
-	r = archive_read_number(archive, statement, UINT64_MAX, &number);
 	*start_s = number == UINT64_MAX ? UINT64_MAX : start_of(number);
 	return r;
 }
@@ -80,10 +77,9 @@ int archive_make_room(struct archive *archive)
 	int r = 0;
 
 	while (r == 0 && dropped) {
-		r = archive_read_number(archive, archive_use(archive, ARCHIVE_PAGES), 0, &pages);
+		r = sql_find_number(sql_use(archive->sql, ARCHIVE_PAGES), 0, &pages);
 		if (r == 0)
-			r = archive_read_number(archive, archive_use(archive, ARCHIVE_FREE_PAGES),
-						0, &unused);
+			r = sql_find_number(sql_use(archive->sql, ARCHIVE_FREE_PAGES), 0, &unused);
 		if (r < 0 || pages - unused + ROOM_PAGES <= archive->pages_max)
 			return r;
 		r = drop_oldest(archive, &dropped);
@@ -95,34 +91,31 @@ int archive_make_room(struct archive *archive)
 static int read_block(struct archive *archive, enum tier tier, uint64_t start_s, uint64_t subject,
 		      struct block *block)
 {
-	sqlite3_stmt *statement = archive_use(archive, ARCHIVE_GET_BLOCK);
-	int r;
+	struct sql_statement *statement = sql_bind(archive->sql, ARCHIVE_GET_BLOCK,
+						   sql_number(number_of(tier, start_s, subject)));
+	const void *bytes;
+	size_t length;
+	int r = sql_step(statement);
 
-	archive_bind(statement, 1, number_of(tier, start_s, subject));
-	r = archive_step(archive, statement, "read samples");
-	if (r == 1 && block_unpack(block, tier, start_s, sqlite3_column_blob(statement, 0),
-				   (size_t)sqlite3_column_bytes(statement, 0)) < 0)
-		r = 0;
+	if (r == 1) {
+		bytes = sql_get_bytes(statement, 0, &length);
+		r = block_unpack(block, tier, start_s, bytes, length) == 0;
+	}
 	if (r != 1)
 		block_init(block, start_s);
-	sqlite3_reset(statement);
+	sql_reset(statement);
 	return r;
 }
 
 static int see_subject(struct archive *archive, uint64_t subject, uint64_t start_s)
 {
-	sqlite3_stmt *statement = archive_use(archive, ARCHIVE_SEE_SUBJECT);
-
-	archive_bind(statement, 1, subject);
-	archive_bind(statement, 2, start_s);
-	return archive_write(archive, statement, "store a peer");
+	return sql_do(archive->sql, ARCHIVE_SEE_SUBJECT, sql_number(subject), sql_number(start_s));
 }
 
 static int merge(struct archive *archive, enum tier tier, uint64_t subject,
 		 const struct block *more)
 {
 	uint8_t bytes[BLOCK_BYTES_MAX];
-	sqlite3_stmt *statement;
 	struct block block;
 	int r = read_block(archive, tier, more->start_s, subject, &block);
 
@@ -131,10 +124,9 @@ static int merge(struct archive *archive, enum tier tier, uint64_t subject,
 	r = archive_make_room(archive);
 	if (r < 0)
 		return r;
-	statement = archive_use(archive, ARCHIVE_SET_BLOCK);
-	archive_bind(statement, 1, number_of(tier, block.start_s, subject));
-	archive_bind_blob(statement, 2, bytes, block_pack(&block, tier, bytes));
-	r = archive_write(archive, statement, "store samples");
+	r = sql_do(archive->sql, ARCHIVE_SET_BLOCK,
+		   sql_number(number_of(tier, block.start_s, subject)),
+		   sql_blob(bytes, block_pack(&block, tier, bytes)));
 	return r < 0 || subject == SUBJECT_MACHINE ? r
 						   : see_subject(archive, subject, block.start_s);
 }
@@ -142,27 +134,22 @@ static int merge(struct archive *archive, enum tier tier, uint64_t subject,
 /* UINT64_MAX: nobody. */
 static int find_subject(struct archive *archive, const uint8_t *key, uint64_t *subject)
 {
-	sqlite3_stmt *statement = archive_use(archive, ARCHIVE_GET_SUBJECT);
-
 	if (!key) {
 		*subject = SUBJECT_MACHINE;
 		return 0;
 	}
-	archive_bind_blob(statement, 1, key, DATAPLANE_KEY_SIZE);
-	return archive_read_number(archive, statement, UINT64_MAX, subject);
+	return sql_find_number(
+		sql_bind(archive->sql, ARCHIVE_GET_SUBJECT, sql_blob(key, DATAPLANE_KEY_SIZE)),
+		UINT64_MAX, subject);
 }
 
 static int add_subject(struct archive *archive, const uint8_t *key, uint64_t start_s,
 		       uint64_t *subject)
 {
 	static struct log_limit full;
-	sqlite3_stmt *statement = archive_use(archive, ARCHIVE_ADD_SUBJECT);
-	int r;
+	int r = sql_do(archive->sql, ARCHIVE_ADD_SUBJECT, sql_blob(key, DATAPLANE_KEY_SIZE),
+		       sql_number(start_s), sql_number(ARCHIVE_SUBJECTS_MAX));
 
-	archive_bind_blob(statement, 1, key, DATAPLANE_KEY_SIZE);
-	archive_bind(statement, 2, start_s);
-	archive_bind(statement, 3, ARCHIVE_SUBJECTS_MAX);
-	r = archive_write(archive, statement, "store a peer");
 	if (r == 0)
 		r = find_subject(archive, key, subject);
 	if (r == 0 && *subject == UINT64_MAX &&
@@ -205,13 +192,14 @@ int archive_each(struct archive *archive, const uint8_t *key, enum tier tier, ui
 		 uint64_t to_s, void (*each)(void *data, const struct block *block), void *data)
 {
 	uint64_t subject;
-	int r = archive_step(archive, archive_use(archive, ARCHIVE_BEGIN_READING), "read");
+	int r = sql_begin_reading(archive->sql);
 
-	if (r == 0)
-		r = find_subject(archive, key, &subject);
+	if (r < 0)
+		return archive_settle(archive, r);
+	r = find_subject(archive, key, &subject);
 	if (r == 0 && subject != UINT64_MAX)
 		r = each_block(archive, subject, tier, from_s, to_s, each, data);
-	(void)sqlite3_step(archive_use(archive, ARCHIVE_COMMIT));
+	sql_rollback(archive->sql);
 	return archive_settle(archive, r);
 }
 
@@ -239,16 +227,15 @@ static int roll_up_hour(struct archive *archive, uint64_t subject, uint64_t hour
 static ssize_t list_subjects(struct archive *archive, uint64_t since_s,
 			     uint64_t subjects[ARCHIVE_SUBJECTS_MAX + 1])
 {
-	sqlite3_stmt *statement = archive_use(archive, ARCHIVE_EACH_SUBJECT);
+	struct sql_statement *statement =
+		sql_bind(archive->sql, ARCHIVE_EACH_SUBJECT, sql_number(since_s),
+			 sql_number(ARCHIVE_SUBJECTS_MAX));
 	ssize_t n = 0;
 	int r;
 
 	subjects[n++] = SUBJECT_MACHINE;
-	archive_bind(statement, 1, since_s);
-	archive_bind(statement, 2, ARCHIVE_SUBJECTS_MAX);
-	while ((r = archive_step(archive, statement, "read the peers")) == 1)
-		subjects[n++] = (uint64_t)sqlite3_column_int64(statement, 0);
-	sqlite3_reset(statement);
+	while ((r = sql_step(statement)) == 1)
+		subjects[n++] = sql_get_number(statement, 0);
 	return r < 0 ? r : n;
 }
 
@@ -288,7 +275,6 @@ int archive_roll_up(struct archive *archive, uint64_t from_s)
 /* A subject goes after all its rows, so that no other takes them over with its number. */
 int archive_expire(struct archive *archive)
 {
-	sqlite3_stmt *statement = archive_use(archive, ARCHIVE_DROP_SUBJECTS);
 	int r = 0;
 
 	for (enum tier tier = TIER_TEN_SECONDS; r == 0 && tier < TIERS; tier++) {
@@ -299,6 +285,6 @@ int archive_expire(struct archive *archive)
 	}
 	if (r < 0 || archive->wall_s <= METRICS_KEPT_S + DAY_S)
 		return r;
-	archive_bind(statement, 1, archive->wall_s - METRICS_KEPT_S - DAY_S);
-	return archive_write(archive, statement, "drop old peers");
+	return sql_do(archive->sql, ARCHIVE_DROP_SUBJECTS,
+		      sql_number(archive->wall_s - METRICS_KEPT_S - DAY_S));
 }

@@ -527,6 +527,8 @@ static void test_damaged_files(void **state)
 	assert_begun_anew();
 	assert_int_equal(truncate(path, 5000), 0);
 	assert_begun_anew();
+	assert_int_equal(truncate(path, 0), 0);
+	assert_begun_anew();
 	start();
 }
 

@@ -33,15 +33,20 @@ static void close_store(void)
 	store = NULL;
 }
 
-/* As somebody with the file in hands could. */
-static void tamper(const char *sql)
+static void execute(const char *sql)
 {
 	sqlite3 *db;
 
-	close_store();
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
+}
+
+/* As somebody with the file in hands could. */
+static void tamper(const char *sql)
+{
+	close_store();
+	execute(sql);
 	open_store();
 }
 
@@ -313,14 +318,10 @@ static void test_tampered_books_are_refused(void **state)
 {
 	struct store *second;
 	struct error error = {0};
-	sqlite3 *db;
 
 	(void)state;
 	close_store();
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "UPDATE members SET address = 1", NULL, NULL, NULL),
-			 SQLITE_OK);
-	sqlite3_close(db);
+	execute("UPDATE members SET address = 1");
 	assert_int_equal(store_sqlite_open(&second, path, &error), -EUCLEAN);
 	assert_null(second);
 	assert_non_null(strstr(error.text, "outside of its party"));
@@ -337,21 +338,60 @@ static void assert_refused(const char *words)
 	assert_non_null(strstr(error.text, path));
 }
 
+static void write_garbage(long at, int length)
+{
+	FILE *file = fopen(path, "r+");
+
+	assert_non_null(file);
+	fseek(file, at, SEEK_SET);
+	for (int i = 0; i < length; i++)
+		fputc(i * 7 + 13, file);
+	fclose(file);
+}
+
 static void test_damaged_files_are_refused(void **state)
 {
-	FILE *file;
+	(void)state;
+	close_store();
+	write_garbage(3 * 4096, 2 * 4096);
+	assert_refused("is damaged; restore a backup or move it away");
+	write_garbage(0, 4096);
+	assert_refused("file is not a database; restore a backup or move it away");
+	assert_int_equal(truncate(path, 0), 0);
+	assert_refused("empty; restore a backup");
+}
+
+/* Whole as a file, and not what we wrote. */
+static void test_what_is_not_ours_is_refused(void **state)
+{
+	(void)state;
+	close_store();
+	execute("UPDATE members SET identity = x'00', online = 1");
+	assert_refused("changed from outside; restore a backup");
+	execute("DROP TABLE shares");
+	assert_refused("no such table: shares; restore a backup");
+	execute("PRAGMA user_version = 3");
+	assert_refused("another version");
+	execute("PRAGMA application_id = 1");
+	assert_refused("another program");
+}
+
+/* What SQLite cannot do is -EIO, and leaves nothing of a change. */
+static void test_a_failure_inside_a_change(void **state)
+{
+	struct store_party row;
 
 	(void)state;
 	close_store();
-	file = fopen(path, "r+");
-	assert_non_null(file);
-	fseek(file, 3 * 4096, SEEK_SET);
-	for (int i = 0; i < 2 * 4096; i++)
-		fputc(i * 7 + 13, file);
-	fclose(file);
-	assert_refused("damaged");
-	assert_int_equal(truncate(path, 0), 0);
-	assert_refused("empty");
+	execute("CREATE TRIGGER full AFTER INSERT ON members BEGIN SELECT raise(ABORT, 'x'); END");
+	open_store();
+	assert_int_equal(join(2, now), -EIO);
+	assert_int_equal(store->operations->get_party(store, party.id, &row), 0);
+	assert_int_equal(row.change, 2);
+	close_store();
+	execute("DROP TRIGGER full");
+	open_store();
+	assert_int_equal(join(2, now), 0);
 }
 
 int main(void)
@@ -369,6 +409,8 @@ int main(void)
 		WITH_STORE(test_sweep),
 		WITH_STORE(test_tampered_books_are_refused),
 		WITH_STORE(test_damaged_files_are_refused),
+		WITH_STORE(test_what_is_not_ours_is_refused),
+		WITH_STORE(test_a_failure_inside_a_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
