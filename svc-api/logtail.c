@@ -41,15 +41,41 @@ static void take_stamp(const char *text, size_t length, char stamp[STAMP + 1])
 		(void)snprintf(stamp, STAMP + 1, "%.*s.000Z", STAMP_SECONDS, text);
 }
 
+/* Cuts the level off; what there is to say of it, with a blank before. */
+static const char *take_level(const char **text, size_t *length)
+{
+	char level;
+
+	if (*length <= 3 || (*text)[0] != '<' || (*text)[2] != '>')
+		return "";
+	level = (*text)[1];
+	*text += 3;
+	*length -= 3;
+	if (level < '0' || level > '4')
+		return "";
+	return level == '4' ? " warning" : " error"; /* as in syslog(3) */
+}
+
+/* Made clean; the caller's to free(). */
+static char *write_line(const char *text, size_t length, const char *level)
+{
+	char cleaned[LOGTAIL_LINE_MAX], *line = NULL;
+	const char *blank;
+
+	clean_text(text, length, cleaned, sizeof(cleaned));
+	blank = strchr(cleaned, ' ');
+	if (!*level || !blank)
+		return strdup(cleaned);
+	if (asprintf(&line, "%.*s%s%s", (int)(blank - cleaned), cleaned, level, blank) < 0)
+		return NULL;
+	return line;
+}
+
 static int add_line(struct collection *all, const char *text, size_t length)
 {
-	char cleaned[LOGTAIL_LINE_MAX];
+	const char *level = take_level(&text, &length);
 	struct line *line;
 
-	if (length > 3 && text[0] == '<' && text[2] == '>') {
-		text += 3;
-		length -= 3;
-	}
 	if (all->n == all->room) {
 		size_t room = all->room ? 2 * all->room : 256;
 		struct line *lines = realloc(all->lines, room * sizeof(*lines));
@@ -63,7 +89,7 @@ static int add_line(struct collection *all, const char *text, size_t length)
 	line = &all->lines[all->n];
 	memcpy(line->stamp, all->stamp, sizeof(line->stamp));
 	line->number = all->n;
-	line->text = strdup(clean_text(text, length, cleaned, sizeof(cleaned)));
+	line->text = write_line(text, length, level);
 	if (!line->text)
 		return -ENOMEM;
 	all->n++;

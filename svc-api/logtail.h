@@ -1,6 +1,7 @@
 /* logtail.h - the last lines of the services' logs, RUN/logs/NAME.log, in order of time.
  *
- * Lines are `<level>2026-01-31T12:00:00.123Z program: text` (common/log.h); the level is cut off.
+ * Lines are `<level>2026-01-31T12:00:00.123Z program: text` (common/log.h); of the levels only
+ * errors and warnings are shown, as a word behind the time.
  * What a crashing program or a library wrote in between keeps its place after the line before it.
  * Lines are made clean: what is in a log may come from the network.
  */

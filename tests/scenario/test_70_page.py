@@ -498,6 +498,18 @@ def test_a_value_is_checked_before_it_is_sent(friends):
     page.see(css="p:has-text('None is set.')")
 
 
+def test_a_party_is_shown_also_while_the_control_service_is_silent(friends):
+    a, _, page = friends
+    page.go("party")
+    page.see(css=".member")
+    pid = Member(a).do("GET", "status")["services"]["control"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    page.see(css=".members p:text('Not known at the moment')")
+    assert page.text("h1") == EVIL[:63] and page.do("count", css=".partydoor") == 0
+    os.kill(pid, signal.SIGCONT)
+    page.see(css=".member .path:text-is('direct')")
+
+
 def test_it_survives_the_api_s_kill_and_shows_what_happened_meanwhile(friends):
     a, b, page = friends
     page.go("servers")

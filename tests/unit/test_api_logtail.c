@@ -56,18 +56,19 @@ static void lines_of_all_services_come_in_order(void **state)
 
 	(void)state;
 	write_log("nat", "<6>2026-01-31T12:00:00.100Z lanrage-nat: one\n"
-			 "<6>2026-01-31T12:00:00.300Z lanrage-nat: three\n"
+			 "<4>2026-01-31T12:00:00.300Z lanrage-nat: three\n"
 			 "a trace\033\n");
 	write_log("api", "<5>2026-01-31T12:00:00Z lanraged: zero\n"
 			 "<6>2026-01-31T12:00:00.200Z lanrage-api: two\n"
-			 "<6>2026-01-31T12:00:00.400Z lanrage-api: four");
+			 "<2>2026-01-31T12:00:00.400Z lanrage-api: four");
 	assert_int_equal(logtail_read(&tail, run, NULL, 100, &error), 0);
 	assert_int_equal(tail.n, 6);
 	assert_string_equal(tail.lines[0], "2026-01-31T12:00:00Z lanraged: zero");
 	assert_string_equal(tail.lines[1], "2026-01-31T12:00:00.100Z lanrage-nat: one");
 	assert_string_equal(tail.lines[2], "2026-01-31T12:00:00.200Z lanrage-api: two");
+	assert_string_equal(tail.lines[3], "2026-01-31T12:00:00.300Z warning lanrage-nat: three");
 	assert_string_equal(tail.lines[4], "a trace?");
-	assert_string_equal(tail.lines[5], "2026-01-31T12:00:00.400Z lanrage-api: four");
+	assert_string_equal(tail.lines[5], "2026-01-31T12:00:00.400Z error lanrage-api: four");
 	logtail_clear(&tail);
 	assert_int_equal(logtail_read(&tail, run, NULL, 2, &error), 0);
 	assert_int_equal(tail.n, 2);

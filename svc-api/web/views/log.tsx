@@ -19,9 +19,10 @@ const FOLLOW_MS = 2000;
 const LINES = 400;
 const END_PX = 40; /* so near is at the end */
 
+/* The word behind the time. */
 function toneOf(line: string): string | undefined {
-  if (/ (error|fatal|crit)/i.test(line.slice(0, 60))) return "bad";
-  return / warn/i.test(line.slice(0, 60)) ? "fair" : undefined;
+  const level = line.split(" ", 2)[1];
+  return level === "error" ? "bad" : level === "warning" ? "fair" : undefined;
 }
 
 export function LogView() {

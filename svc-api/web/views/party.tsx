@@ -1,5 +1,5 @@
 /* party.tsx - the party: the mesh, who is in it, and how friends come in. */
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { useAction } from "../action";
 import { ask } from "../api";
 import { Button } from "../button";
@@ -124,8 +124,17 @@ function Title({ status, peers }: { status: Status; peers: Peer[] }) {
   );
 }
 
-export function PartyView() {
+/* As it was when the control service last answered: while that is started again one is in the party
+ * still, and who is about to begin one goes on writing. */
+function useKnownStatus(): Status | null {
   const status = useStore((store) => store.state?.status ?? null);
+  const known = useRef<Status | null>(null);
+  if (status?.self.id) known.current = status;
+  return known.current;
+}
+
+export function PartyView() {
+  const status = useKnownStatus();
   const network = useStore((store) => store.state?.network ?? null);
   const all = useStore((store) => store.state?.peers ?? null);
   const [open, setOpen] = useState<string | null>(null);
