@@ -87,13 +87,6 @@ static void take_party(const struct look *look, json_t *party)
 
 /* ---- members */
 
-/* The services were asked one after the other, and somebody may have come or gone between. */
-static bool is_of_one_moment(const json_t *party, const json_t *peers)
-{
-	return json_is_object(peers) && json_integer_value(json_object_get(party, "members")) ==
-						(json_int_t)json_object_size(peers) + 1;
-}
-
 static void take_peers(const struct look *look)
 {
 	struct news *news = look->news;
@@ -101,7 +94,7 @@ static void take_peers(const struct look *look)
 	bool settled = news->joined_us == 0 || look->now_us >= news->joined_us + NEWS_SETTLE_US;
 	const char *id;
 
-	if (!json_is_object(news->party) || !is_of_one_moment(news->party, peers))
+	if (!json_is_object(news->party) || !json_is_object(peers))
 		return;
 	json_object_foreach(news->peers, id, peer) if (!json_object_get(peers, id))
 		tell(look, (struct news_item){.kind = strcmp(id, look->removed) == 0 ? NEWS_KICKED

@@ -25,7 +25,7 @@ export function setInvite(invite: Invite | null): void {
 /* Whoever leaves a party, by whatever way, has no code of it any more. */
 function forget(before: State | null, now: State): void {
   const party = before?.status?.party?.id;
-  if (party && now.status && now.status.party?.id !== party) setInvite(null);
+  if (party && now.status?.self.id && now.status.party?.id !== party) setInvite(null);
 }
 
 export function startInvites(): void {
