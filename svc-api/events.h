@@ -18,8 +18,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define EVENTS_TICK_MS	  1000
-#define EVENTS_GAP_MS	  20 /* between two looks, however much happens */
+#define EVENTS_TICK_MS	  1500 /* more than the second after which svc-metrics tells of samples */
+#define EVENTS_GAP_MS	  20   /* between two looks, however much happens */
 #define EVENTS_BEHIND_MAX 16
 
 struct events;

@@ -86,6 +86,7 @@ static void watch(struct running *running)
 		bus_event heard;
 	} telling[] = {{SERVICE_DATAPLANE, on_event},
 		       {SERVICE_NAT, on_event},
+		       {SERVICE_METRICS, on_event},
 		       {SERVICE_CONTROL, on_control_event}};
 
 	for (size_t i = 0; i < sizeof(telling) / sizeof(telling[0]); i++)

@@ -51,6 +51,10 @@ enum metrics_request {
 	METRICS_GET_SESSIONS,  /* struct metrics_page -> struct metrics_sessions; by api */
 };
 
+enum metrics_event {
+	METRICS_EVENT_SAMPLED = 1, /* (): the peers and this machine were looked at */
+};
+
 struct metrics_key {
 	uint8_t public_key[DATAPLANE_KEY_SIZE]; /* of the peer */
 };

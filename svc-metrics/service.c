@@ -125,6 +125,7 @@ static void on_data_plane(void *data, const struct dataplane_state *state)
 	if (metrics->peers.left_out && log_limit_pass(&failures, now_us, 60 * CLOCK_SECOND))
 		log_warning("peers: %zu more than the %d that are measured",
 			    metrics->peers.left_out, METRICS_PEERS_MAX);
+	bus_publish(metrics->bus, METRICS_EVENT_SAMPLED, NULL, 0);
 }
 
 static int open_history(struct metrics *metrics, const struct service *service)

@@ -8,6 +8,7 @@ const WAIT_MAX_MS = 2 ** 31 - 1; /* more than that is none, to a browser's timer
 
 let last: Invite | null = null;
 let timer = 0;
+let party: string | null = null; /* that one was in when it was last known */
 const listeners = new Set<() => void>();
 
 export function getInvite(): Invite | null {
@@ -22,10 +23,13 @@ export function setInvite(invite: Invite | null): void {
   listeners.forEach((listener) => listener());
 }
 
-/* Whoever leaves a party, by whatever way, has no code of it any more. */
-function forget(before: State | null, now: State): void {
-  const party = before?.status?.party?.id;
-  if (party && now.status?.self.id && now.status.party?.id !== party) setInvite(null);
+/* Whoever leaves a party, by whatever way, has no code of it any more. Where nobody knows of the
+ * party at the moment, nobody has left it. */
+function forget(_before: State | null, { status }: State): void {
+  if (!status?.self.id) return;
+  const now = status.party?.id ?? null;
+  if (party && now !== party) setInvite(null);
+  party = now;
 }
 
 export function startInvites(): void {

@@ -134,7 +134,8 @@ def test_a_session_that_is_over_is_over_on_every_connection(tmp_path):
 def test_a_code_is_shown_as_long_as_it_is_good(tmp_path):
     """Until it expires, or its party is left, by whatever way; of a month, more than a timer can wait for, it stays."""
     assert run_modules(tmp_path, ["store", "invites"], """
-        const party = (id) => sockets[0].tell(snapshot({status: {party: id && {id}}}));
+        const party = (id, known = true) =>
+            sockets[0].tell(snapshot({status: {party: id && {id}, self: {id: known ? "me" : null}}}));
         const code = (ms) => page.setInvite({code: "K", link: null, expires_at: new Date(Date.now() + ms).toISOString()});
         const told = [];
         const tell = () => told.push(page.getInvite()?.code ?? null);
@@ -144,6 +145,7 @@ def test_a_code_is_shown_as_long_as_it_is_good(tmp_path):
         code(30 * 86400e3);
         party("first");
         await pause(20);
+        party(null, false);
         tell();
         party("second");
         tell();
@@ -389,13 +391,13 @@ def agree(page, css, host, *command, picked=numbers, where=r".*"):
 
 def test_numbers_equal_the_command_s(friends):
     a, b, page = friends
+    page.go("party")
+    page.see(css=".member")
+    agree(page, ".member .measures dd", a, "peers")
     ping = b.popen(["ping", "-q", "-i", "0.01", "-s", "900", address_of(a)])
     try:
-        page.go("party")
-        page.see(css=".member")
-        agree(page, ".member .measures dd", a, "peers")
         page.go("metrics")
-        page.see(css=".ways .grade")
+        page.see(css=".ways [data-measure=in]:has-text('kB/s')")
         agree(page, ".score p", a, "metrics", where=r"^quality [^\n]*")
         agree(page, "[data-measure=cpu], [data-measure=memory]", a, "metrics", where=r"processor.*memory[^\n]*")
         agree(page, ".machine [data-measure=traffic]", a, "metrics", where=r"INTERFACE.*?\n\n")
