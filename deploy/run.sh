@@ -52,12 +52,17 @@ start() { # PIDFILE LOG PROGRAM ARG...
 	echo $! >"$pidfile"
 }
 
-wait_for() { # WHAT PIDFILE PROGRAM LOG CONDITION...
-	local what=$1 pidfile=$2 program=$3 log=$4
-	shift 4
+# A process that was just started has not ended: whether it is that program yet, or still becomes it.
+lives() { # FILE
+	grep -qs '^State:[[:space:]]*[^XZ[:space:]]' "/proc/$(cat "$1")/status"
+}
+
+wait_for() { # WHAT PIDFILE LOG CONDITION...
+	local what=$1 pidfile=$2 log=$3
+	shift 3
 	for _ in $(seq 150); do
 		"$@" >/dev/null 2>&1 && return 0
-		alive "$pidfile" "$program" >/dev/null || break
+		lives "$pidfile" || break
 		sleep 0.1
 	done
 	tail -n 20 "$log" >&2
@@ -86,7 +91,7 @@ up() {
 	set_server
 	touch "$CONFIG"
 	start "$STATE/lanraged.pid" "$log" lanraged --state "$STATE" --run "$RUN" --config "$CONFIG"
-	wait_for "lanraged" "$STATE/lanraged.pid" lanraged "$log" "${ADMIN[@]}" status
+	wait_for "lanraged" "$STATE/lanraged.pid" "$log" "${ADMIN[@]}" status
 	echo
 	"${ADMIN[@]}" status
 	echo
@@ -113,13 +118,13 @@ up_server() {
 	stop "$SERVER_RUN/relay.pid" lanrage-relay
 	stop "$SERVER_RUN/server.pid" lanrage-server
 	start "$SERVER_RUN/server.pid" "$server_log" lanrage-server --listen "$LISTEN" --state "$SERVER_STATE/server"
-	wait_for "lanrage-server" "$SERVER_RUN/server.pid" lanrage-server "$server_log" \
+	wait_for "lanrage-server" "$SERVER_RUN/server.pid" "$server_log" \
 		bash -c "exec 3<>/dev/tcp/$host/$port"
 	shown=$(public_address)
 	start "$SERVER_RUN/relay.pid" "$relay_log" lanrage-relay --listen "$RELAY_LISTEN" --server "$url" \
 		--state "$SERVER_STATE/relay" ${shown:+--public "$shown:${RELAY_LISTEN##*:}"}
 	sleep 0.5
-	alive "$SERVER_RUN/relay.pid" lanrage-relay >/dev/null || {
+	lives "$SERVER_RUN/relay.pid" || {
 		tail -n 20 "$relay_log" >&2
 		die "lanrage-relay did not start; its log is $relay_log"
 	}

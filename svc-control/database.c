@@ -122,15 +122,15 @@ static int database_inspect(struct sql *sql, const char *path, uint64_t *version
 	if (*version == 0)
 		return error_set(error, -EBADMSG, "%s is damaged: nothing of ours is in it", path);
 	if (*version > SCHEMA_VERSION)
-		return error_set(error, -EPROTONOSUPPORT,
-				 "%s was made by a later version of LANrage; install that version",
-				 path);
-	if (*version < SCHEMA_OLDEST)
 		return error_set(
 			error, -EPROTONOSUPPORT,
-			"%s was made by an earlier version of LANrage, which this one does "
-			"not read",
+			"%.160s was made by a later version of LANrage; install that version",
 			path);
+	if (*version < SCHEMA_OLDEST)
+		return error_set(error, -EPROTONOSUPPORT,
+				 "%.160s was made by an earlier version of LANrage, which this one "
+				 "does not read; move it away to start without party and settings",
+				 path);
 	return sql_check(sql, error);
 }
 
@@ -160,11 +160,14 @@ int database_open(struct database **out, const char *path, struct error *error)
 	if (!database)
 		return error_set(error, -ENOMEM, "out of memory");
 	r = database_set_up(&database->sql, path, &why);
-	if (r < 0) {
+	if (r == -EPROTONOSUPPORT)
+		error_set(error, r, "%s", why.text); /* which says what to do */
+	else if (r < 0)
 		error_set(error, r,
 			  "%.160s; free disk space, mend its permissions, or move the file away to "
 			  "start without party and settings",
 			  why.text);
+	if (r < 0) {
 		database_close(database);
 		return r;
 	}

@@ -875,6 +875,7 @@ static bool path_in(struct dataplane_path *path, const Lanrage__Dataplane__Path 
 {
 	if (in->kind >= DATAPLANE_PATH_KINDS || in->origin >= DATAPLANE_ORIGIN_COUNT ||
 	    in->state >= DATAPLANE_PATH_STATES ||
+	    (in->known_loss_case && in->loss_permille > 1000) ||
 	    !optional_endpoint_in(&path->endpoint, in->endpoint) ||
 	    !optional_key_in(path->relay, &in->relay))
 		return false;

@@ -47,6 +47,15 @@ function colour(box: Element, tone: string): string {
   return found;
 }
 
+/* Values between two gaps, which no line goes through: they are dots. */
+function alone(plot: uPlot, series: number): number[] | null {
+  const values = plot.data[series] ?? [];
+  const found = Array.from(values.keys()).filter(
+    (i) => values[i] != null && values[i - 1] == null && values[i + 1] == null,
+  );
+  return found.length > 0 ? found : null;
+}
+
 /* What a chart is made of stays; its range and data change, so they are looked up. */
 function options(box: HTMLElement, latest: { current: ChartProps }): uPlot.Options {
   const props = latest.current;
@@ -90,7 +99,7 @@ function options(box: HTMLElement, latest: { current: ChartProps }): uPlot.Optio
         label: line.label,
         stroke: colour(box, line.tone),
         width: 1.75,
-        points: { show: false },
+        points: { show: false, size: 4, fill: colour(box, line.tone), filter: alone },
         value: (_plot: uPlot, value: number | null) => props.format(value),
       })),
     ],

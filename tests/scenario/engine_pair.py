@@ -349,4 +349,4 @@ class LongRuns:
         with pair:
             output = pair.background.communicate(timeout=cls.SECONDS + 60)[0]
             passed = pair.initiator.peer()["handshake"] - cls.handshakes[name]
-            return lost(output), passed // 115, output, pair.logs()
+            return lost(output), passed // 115, f"{output}\nthe last handshake {passed} s after the first\n", pair.logs()

@@ -399,6 +399,8 @@ static void test_wrong_states(void **state)
 	assert_int_equal(redecode_state(&got), -EBADMSG);
 	paths[1].state = DATAPLANE_PATH_STATES;
 	assert_int_equal(redecode_state(&got), -EBADMSG);
+	paths[1].loss_permille = 1001;
+	assert_int_equal(redecode_state(&got), -EBADMSG);
 	peer.state = DATAPLANE_PEER_STATES;
 	assert_int_equal(redecode_state(&got), -EBADMSG);
 	peer.active_path = 2;

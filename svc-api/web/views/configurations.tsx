@@ -116,7 +116,7 @@ function Saved({
 }
 
 export function Files({ onChanged }: { onChanged: () => void }) {
-  const list = useFetched<Configuration[]>("settings/configurations");
+  const list = useFetched<Configuration[]>("settings/configurations", 10000);
   const [name, setName] = useState("");
   const [resetting, setResetting] = useState(false);
   const input = useRef<HTMLInputElement>(null);

@@ -107,6 +107,7 @@ function Title({ status, peers }: { status: Status; peers: Peer[] }) {
           {party.members} {party.members === 1 ? "member" : "members"}
         </b>
         {peers.length > 0 && ` · ${tally(peers)}`}
+        {status.self.virtual_ip && <span class="narrow"> · you are {status.self.virtual_ip}</span>}
         {!host && party.host && (
           <>
             {" · host "}

@@ -150,7 +150,7 @@ function Row({ setting, onChanged }: { setting: Setting; onChanged: () => void }
 }
 
 export function SettingsView() {
-  const { data, failure, reload } = useFetched<Setting[]>("settings?describe=1");
+  const { data, failure, reload } = useFetched<Setting[]>("settings?describe=1", 10000);
   const groups = [...new Set((data ?? []).map((setting) => setting.group))];
   return (
     <>
