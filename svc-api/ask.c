@@ -5,7 +5,6 @@
 
 #include "common/clock.h"
 #include "svc-api/routes.h"
-#include "svc-api/snapshot.h"
 
 bool ask_one(const struct request *request, struct reply *reply, struct gather_ask *ask,
 	     uint8_t *bytes, ssize_t length)
@@ -44,6 +43,16 @@ struct snapshot *ask_snapshot(const struct request *request, uint32_t sources, s
 	snapshot_take(snapshot, request->api->gather, request->api->service->run, sources);
 	atomic_fetch_or(&request->api->seen, snapshot->answered);
 	return snapshot;
+}
+
+struct snapshot *ask_need(struct snapshot *snapshot, enum snapshot_source source,
+			  struct reply *reply)
+{
+	if (!snapshot || snapshot->errors[source].code == 0)
+		return snapshot;
+	reply_failure(reply, snapshot_service(source), &snapshot->errors[source]);
+	ask_done(snapshot);
+	return NULL;
 }
 
 void ask_done(struct snapshot *snapshot)

@@ -22,23 +22,13 @@ static struct gather_ask question(uint32_t type)
 
 /* ---- all of them */
 
-/* Gives back the snapshot where it has what was measured; else NULL with the reply made. */
-static struct snapshot *measured(struct snapshot *snapshot, struct reply *reply)
-{
-	if (!snapshot || snapshot->peers)
-		return snapshot;
-	reply_failure(reply, SERVICE_METRICS, &snapshot->errors[SNAPSHOT_PEERS]);
-	ask_done(snapshot);
-	return NULL;
-}
-
-/* With another source, whether it answers or not. */
+/* What was measured, and another source, whether that answers or not. */
 static struct snapshot *ask_measured(const struct request *request, enum snapshot_source other,
 				     struct reply *reply)
 {
-	return measured(
+	return ask_need(
 		ask_snapshot(request, SNAPSHOT_OF(SNAPSHOT_PEERS) | SNAPSHOT_OF(other), reply),
-		reply);
+		SNAPSHOT_PEERS, reply);
 }
 
 void handle_metrics_peers(const struct request *request, struct reply *reply)
@@ -128,9 +118,9 @@ static bool ask_peer(const struct request *request, const struct metrics_key *ke
 
 void handle_metrics_peer(const struct request *request, struct reply *reply)
 {
-	struct snapshot *snapshot = measured(
+	struct snapshot *snapshot = ask_need(
 		member_snapshot(request, SNAPSHOT_MEMBERS | SNAPSHOT_OF(SNAPSHOT_PEERS), reply),
-		reply);
+		SNAPSHOT_PEERS, reply);
 	const struct control_member *member;
 	struct metrics_peer_detail detail;
 	struct metrics_key key;
@@ -176,10 +166,10 @@ void handle_peer_history(const struct request *request, struct reply *reply)
 		reply_error(reply, 400, "bad_value", "%s", error.text);
 		return;
 	}
-	snapshot = measured(
+	snapshot = ask_need(
 		member_snapshot(request,
 				SNAPSHOT_OF(SNAPSHOT_CONTROL) | SNAPSHOT_OF(SNAPSHOT_PEERS), reply),
-		reply);
+		SNAPSHOT_PEERS, reply);
 	if (!snapshot)
 		return;
 	if (find_peer(request, snapshot, wish.public_key, &member, reply))

@@ -11,13 +11,7 @@
 struct snapshot *member_snapshot(const struct request *request, uint32_t sources,
 				 struct reply *reply)
 {
-	struct snapshot *snapshot = ask_snapshot(request, sources, reply);
-
-	if (!snapshot || snapshot->control)
-		return snapshot;
-	reply_failure(reply, SERVICE_CONTROL, &snapshot->errors[SNAPSHOT_CONTROL]);
-	ask_done(snapshot);
-	return NULL;
+	return ask_need(ask_snapshot(request, sources, reply), SNAPSHOT_CONTROL, reply);
 }
 
 const struct control_member *member_find(const struct control_status *control, const char *name,
